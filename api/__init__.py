@@ -1,0 +1,1 @@
+"""The faces of the ledger: HTTP for programs, a command line for people."""

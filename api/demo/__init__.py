@@ -1,0 +1,1 @@
+"""The demonstration: a French book, a gateway, and what its readers see."""

@@ -1,0 +1,1 @@
+"""The write side: words, facts, decisions, and the log that keeps them."""

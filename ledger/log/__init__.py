@@ -1,0 +1,1 @@
+"""The event log: one dense, commit-ordered sequence of facts for each book."""

@@ -1,0 +1,1 @@
+"""Country rules as dated, sourced data, and the settings no pack can know."""

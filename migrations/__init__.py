@@ -1,0 +1,1 @@
+"""The schema: numbered SQL, forward only, and the runner that applies it."""
