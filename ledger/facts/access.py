@@ -1,0 +1,62 @@
+"""Facts of access: who may come in, and who was shown what."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from ledger.facts.base import Consumer, Fact, HexId, ShortId
+from ledger.facts.book import Sha256
+from ledger.words import Instant
+
+Role = Literal["gateway", "merchant", "finance", "regulator", "admin"]
+KeyId = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+
+
+class AccessGranted(Fact, frozen=True, kw_only=True, tag="access_granted.v1"):
+    """A key opens this book, in one role, until it expires or is revoked."""
+
+    key: KeyId
+    secret_sha256: Sha256
+    """Of the secret's 256 random bits; the secret itself is shown once and never kept."""
+    role: Role
+    merchant: ShortId | None = None
+    """The only merchant a merchant's key may see."""
+    label: str
+    expires_at: Instant
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The key."""
+        return self.key
+
+
+class AccessRevoked(Fact, frozen=True, kw_only=True, tag="access_revoked.v1"):
+    """A key opens nothing any more."""
+
+    key: KeyId
+    reason: str
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The key."""
+        return self.key
+
+
+class EvidenceDisclosed(Fact, frozen=True, kw_only=True, tag="evidence_disclosed.v1"):
+    """Somebody was shown personal content, by whom it was asked and of whom it was."""
+
+    disclosure: HexId
+    key: KeyId
+    consumer: Consumer
+    mo: HexId | None = None
+    """The one exchange that was shown; none means the consumer's whole trail."""
+    through_position: int
+    """The last position that was shown."""
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The disclosure."""
+        return self.disclosure

@@ -1,0 +1,161 @@
+"""Every fact that the log may hold, by its stored name, and its way into a row and back.
+
+A released fact is never edited. A new version is a class of its own beside the old one,
+with an upcaster from the old to the new; old rows keep their bytes for ever.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from ledger.facts import access, book, catalogue, charges, consent, traffic
+from ledger.facts.base import Draft, Fact, Recorded, Sealed
+from ledger.facts.tags import tags_of
+from ledger.log.rows import Row, StoredRow
+from ledger.words import derived_id
+
+F = TypeVar("F", bound=Fact)
+Upcaster = Callable[[Any], Fact]
+
+
+class Envelope(
+    msgspec.Struct, Generic[F], frozen=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """What stands in a row's `data`: the fact, and how it came about."""
+
+    id: str
+    actor: str
+    fact: F
+    exchange: str | None = None
+    """The MO (or, later, cycle or allowance) whose chain it belongs to."""
+    caused_by: str | None = None
+    """The id of the fact that it follows from."""
+    request: str | None = None
+
+
+class Origin(NamedTuple):
+    """Who asked for a fact, and in which request."""
+
+    book: str
+    actor: str
+    request: str | None = None
+
+
+class UnknownFact(ValueError):
+    """A row has a type that this version of the code does not know."""
+
+
+class UnsealedText(AssertionError):
+    """Personal content was about to be written in the clear."""
+
+
+def stored_name(fact: type[Fact]) -> str:
+    """Give the name under which facts of this class are stored."""
+    return str(fact.__struct_config__.tag)
+
+
+def fact_id(book_name: str, fact: type[Fact], subject: str, n: int = 0) -> str:
+    """Give the id of a fact: it follows from the book, the type, the subject and `n`."""
+    return derived_id(book_name, stored_name(fact), subject, n)
+
+
+class Registry:
+    """A closed set of facts, with the upcasters between their versions."""
+
+    def __init__(
+        self, facts: Iterable[type[Fact]], upcasters: Mapping[type[Fact], Upcaster] | None = None
+    ) -> None:
+        self.by_name = {stored_name(fact): fact for fact in facts}
+        self._upcasters = dict(upcasters or {})
+        self._encoder = msgspec.json.Encoder()
+
+    @cached_property
+    def _decoders(self) -> dict[str, msgspec.json.Decoder[Envelope[Any]]]:
+        return {name: msgspec.json.Decoder(Envelope[fact]) for name, fact in self.by_name.items()}
+
+    def encode(self, draft: Draft, origin: Origin, text: Sealed | None = None) -> Row:
+        """Turn a draft into the row to append; `text` is its content, sealed.
+
+        Raises:
+            UnsealedText: the draft has content, and it was not sealed.
+            TagRefused: a value cannot be written as a tag.
+        """
+        fact = draft.fact
+        if draft.text is not None:
+            if text is None:
+                raise UnsealedText(stored_name(type(fact)))
+            fact = msgspec.structs.replace(fact, text=text)
+        envelope = Envelope(
+            id=fact_id(origin.book, type(fact), fact.subject, draft.n),
+            actor=origin.actor,
+            fact=fact,
+            exchange=draft.exchange,
+            caused_by=draft.caused_by,
+            request=origin.request,
+        )
+        return Row(stored_name(type(fact)), tags_of(fact), self._encoder.encode(envelope))
+
+    def decode(self, row: StoredRow) -> Recorded:
+        """Read a stored row, brought up to the newest version of its fact.
+
+        Raises:
+            UnknownFact: the row's type is not of this registry.
+            msgspec.ValidationError: the data is not what the type says.
+        """
+        try:
+            decoder = self._decoders[row.type]
+        except KeyError:
+            raise UnknownFact(f"{row.book}/{row.position}: no fact is called {row.type}") from None
+        envelope = decoder.decode(row.data)
+        fact: Fact = envelope.fact
+        while (upcaster := self._upcasters.get(type(fact))) is not None:
+            fact = upcaster(fact)
+        return Recorded(
+            book=row.book,
+            position=row.position,
+            recorded_at=row.recorded_at,
+            id=envelope.id,
+            exchange=envelope.exchange,
+            caused_by=envelope.caused_by,
+            actor=envelope.actor,
+            request=envelope.request,
+            fact=fact,
+        )
+
+
+AnyFact = (
+    book.BookOpened
+    | book.RulesAdopted
+    | book.GatewayDeclared
+    | traffic.MoReceived
+    | traffic.ConflictingDuplicateReceived
+    | traffic.KeywordMatched
+    | traffic.KeywordUnmatched
+    | traffic.MtEmitted
+    | traffic.MtSubmitted
+    | traffic.DeliveryReceived
+    | traffic.DeliveryOrphaned
+    | charges.ChargeAuthorized
+    | charges.ChargeRefused
+    | charges.ChargeCaptured
+    | charges.ChargeUnresolved
+    | charges.ChargeReleased
+    | consent.OptedOut
+    | consent.OptOutLifted
+    | catalogue.MerchantRegistered
+    | catalogue.ContractAgreed
+    | catalogue.ShortCodeOpened
+    | catalogue.ShortCodeClosed
+    | catalogue.ServiceDeclared
+    | catalogue.KeywordAssigned
+    | catalogue.KeywordWithdrawn
+    | catalogue.TariffSet
+    | access.AccessGranted
+    | access.AccessRevoked
+    | access.EvidenceDisclosed
+)
+"""Every fact of today's version: what a fold names, each one, also the ignored ones."""
+
+REGISTRY = Registry(AnyFact.__args__)

@@ -1,0 +1,194 @@
+"""Facts of the traffic: messages in, what they matched, messages out, and receipts."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from ledger.facts.base import Consumer, Fact, HexId, Operator, Sealed, ShortCode, ShortId
+from ledger.money import Currency, Micros
+from ledger.words import Instant
+
+Outcome = Literal["buffered", "delivered", "failed", "rejected"]
+Billed = Literal["yes", "no", "unknown"]
+MtKind = Literal["content", "error", "service_word", "opt_out_confirmation"]
+GatewayMessageId = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class MoReceived(Fact, frozen=True, kw_only=True, tag="mo_received.v1"):
+    """A consumer's message reached us through a gateway."""
+
+    mo: HexId
+    gateway: ShortId
+    smsc: str
+    gateway_message_id: GatewayMessageId
+    operator_message_id: str | None = None
+    consumer: Consumer
+    short_code: ShortCode
+    operator: Operator
+    text: Sealed | None = None
+    fingerprint: HexId
+    """HMAC of (consumer, code, text) under the data key: the same message has the same."""
+    occurred_at: Instant
+    stated_at: str | None = None
+    """The gateway's own time as it wrote it, where it was too far from ours to be taken."""
+
+    @property
+    def subject(self) -> str:
+        """The MO."""
+        return self.mo
+
+
+class ConflictingDuplicateReceived(
+    Fact, frozen=True, kw_only=True, tag="conflicting_duplicate_received.v1"
+):
+    """A message came under the id of another: kept as evidence, with no further effect."""
+
+    mo: HexId
+    """The id that both claim."""
+    consumer: Consumer
+    short_code: ShortCode
+    operator: Operator
+    text: Sealed | None = None
+    fingerprint: HexId
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The MO that came first."""
+        return self.mo
+
+
+class KeywordMatched(Fact, frozen=True, kw_only=True, tag="keyword_matched.v1"):
+    """The message asked for a service; merchant and price are frozen here."""
+
+    mo: HexId
+    consumer: Consumer
+    short_code: ShortCode
+    operator: Operator
+    keyword: str
+    text: Sealed | None = None
+    """The argument: what followed the keyword, as written."""
+    choice: str | None = None
+    """The argument again, in the clear, only where the service itself lists it as a choice."""
+    merchant: ShortId
+    service: ShortId
+    tariff: ShortId
+    price: Micros
+    currency: Currency
+    catalogue_position: int
+    """The last catalogue fact that this decision knew."""
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The MO."""
+        return self.mo
+
+
+class KeywordUnmatched(Fact, frozen=True, kw_only=True, tag="keyword_unmatched.v1"):
+    """The message asked for nothing we know, so nothing may be charged for its answer."""
+
+    mo: HexId
+    consumer: Consumer
+    short_code: ShortCode
+    operator: Operator
+    reason: Literal["unknown_code", "no_words", "unknown_keyword"]
+    catalogue_position: int
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The MO."""
+        return self.mo
+
+
+class MtEmitted(Fact, frozen=True, kw_only=True, tag="mt_emitted.v1"):
+    """An answer was decided and handed back in the gateway's own response."""
+
+    mt: HexId
+    kind: MtKind
+    cause: HexId
+    """The MO that it answers."""
+    consumer: Consumer
+    short_code: ShortCode
+    operator: Operator
+    merchant: ShortId | None = None
+    service: ShortId | None = None
+    charge: HexId | None = None
+    """The charge that rides on it; none for a free message."""
+    billing_code: str
+    """What tells the operator the price, the free code included."""
+    parts: Annotated[int, Meta(ge=1)]
+    text: Sealed | None = None
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The MT."""
+        return self.mt
+
+
+class MtSubmitted(Fact, frozen=True, kw_only=True, tag="mt_submitted.v1"):
+    """The operator's SMSC accepted the message: neither delivered nor billed yet."""
+
+    mt: HexId
+    cause: HexId
+    consumer: Consumer
+    short_code: ShortCode
+    operator: Operator
+    merchant: ShortId | None = None
+    service: ShortId | None = None
+    charge: HexId | None = None
+    gateway: ShortId
+    operator_message_id: str | None = None
+    occurred_at: Instant
+    stated_at: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """The MT."""
+        return self.mt
+
+
+class DeliveryReceived(Fact, frozen=True, kw_only=True, tag="delivery_received.v1"):
+    """A receipt said what became of a message, and perhaps whether it was billed."""
+
+    mt: HexId
+    cause: HexId
+    consumer: Consumer
+    short_code: ShortCode
+    operator: Operator
+    merchant: ShortId | None = None
+    service: ShortId | None = None
+    charge: HexId | None = None
+    gateway: ShortId
+    outcome: Outcome
+    billed: Billed
+    raw_status: str
+    contradicts: bool = False
+    """Whether an earlier receipt of the same message had ended otherwise."""
+    occurred_at: Instant
+    stated_at: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """The MT."""
+        return self.mt
+
+
+class DeliveryOrphaned(Fact, frozen=True, kw_only=True, tag="delivery_orphaned.v1"):
+    """A receipt named a message that we do not know, so far."""
+
+    mt: HexId
+    gateway: ShortId
+    outcome: Literal["submitted", "buffered", "delivered", "failed", "rejected"]
+    billed: Billed
+    raw_status: str
+    operator_message_id: str | None = None
+    occurred_at: Instant
+    stated_at: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """The MT, as the receipt named it."""
+        return self.mt
