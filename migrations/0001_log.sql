@@ -1,12 +1,13 @@
 -- The event log: facts, immutable and in one dense order per book, and the head of each book.
 --
--- heads  one row a book. Whoever appends locks it, so that positions are handed out in the order of
---        commits, without a gap. `room` is the last position that a partition exists for.
--- facts  what happened. `data` is kept byte for byte as it is hashed; `terms` holds the 64-bit hash of
---        (book, tag) for each tag, in the order of `tags`, and only serves to find them.
+-- heads  one row a book. Whoever appends locks it, so that positions are handed out in the
+--        order of commits, without a gap. `room` is the last position with a partition.
+-- facts  what happened. `data` is kept byte for byte as it is hashed; `terms` holds the 64-bit
+--        hash of (book, tag) for each of `tags`, in their order, and only serves to find them.
 --
--- A partition holds 2^23 positions of one book, from n * 2^23 + 1 on: whole tiles of the seal, so that a
--- range can later leave for the archive together with its tiles. Appending makes partitions ahead of need.
+-- A partition holds 2^23 positions of one book, from n * 2^23 + 1 on: whole tiles of the seal,
+-- so that a range can later leave for the archive together with its tiles. Appending makes
+-- partitions ahead of need.
 --
 -- Times are UTC with microseconds. Runs as obole_owner; obole_app gets no more than appending needs.
 
@@ -27,13 +28,13 @@ CREATE TABLE facts (
     position bigint NOT NULL,
     recorded_at timestamptz NOT NULL,
     type text NOT NULL,
-    tags text [] NOT NULL,
-    terms bigint [] NOT NULL,
+    tags text[] NOT NULL,
+    terms bigint[] NOT NULL,
     data bytea NOT NULL,
     CONSTRAINT a_position_is_taken_once PRIMARY KEY (book, position),
     CONSTRAINT position_counts_from_one CHECK (position >= 1),
     CONSTRAINT every_tag_has_its_term CHECK (cardinality(tags) = cardinality(terms)),
-    -- A line feed in the type, or a space or line feed in a tag, would let two facts share their bytes.
+    -- A line feed in a type, or a space or line feed in a tag, would let two facts share bytes.
     CONSTRAINT type_is_one_line CHECK (type <> '' AND strpos(type, E'\n') = 0),
     CONSTRAINT tags_are_single_words CHECK (
         strpos(array_to_string(tags, ''), E'\n') = 0 AND strpos(array_to_string(tags, ''), ' ') = 0
@@ -68,14 +69,14 @@ CREATE TRIGGER facts_are_never_truncated BEFORE TRUNCATE ON facts
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_facts();
 ALTER TABLE facts ENABLE ALWAYS TRIGGER facts_are_never_truncated;
 
--- Makes partition `n` of a book. Attaching, unlike CREATE … PARTITION OF, lets reading and appending go on.
+-- Makes partition `n` of a book. Attaching, unlike CREATE … PARTITION OF, locks nobody out.
 
 CREATE FUNCTION add_partition(of_book text, n bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     name text := format('facts_%s_%s', of_book, n);
 BEGIN
-    EXECUTE format('CREATE TABLE %I (LIKE facts INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
+    EXECUTE format('CREATE TABLE %I (LIKE facts INCLUDING CONSTRAINTS)', name);
     EXECUTE format(
         'ALTER TABLE facts ATTACH PARTITION %I FOR VALUES FROM (%L, %s) TO (%L, %s)',
         name, of_book, (n << 23) + 1, of_book, ((n + 1) << 23) + 1
@@ -89,7 +90,7 @@ BEGIN
 END
 $$;
 
--- Makes the partitions of an opened book that are missing up to position `upto`; gives the book's room.
+-- Makes the partitions that an open book lacks up to position `upto`; gives the book's room.
 -- The application may call it, so that its role needs no right to create tables.
 
 CREATE FUNCTION ensure_partitions(of_book text, upto bigint) RETURNS bigint
@@ -117,7 +118,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION add_partition, ensure_partitions, open_book FROM PUBLIC;
+REVOKE ALL ON FUNCTION add_partition, ensure_partitions, open_book FROM public;
 GRANT EXECUTE ON FUNCTION ensure_partitions, open_book TO obole_app;
 GRANT SELECT ON heads TO obole_app;
 GRANT UPDATE (position, recorded_at) ON heads TO obole_app;
