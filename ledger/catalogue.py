@@ -52,7 +52,7 @@ class Catalogue(NamedTuple):
     book: BookOpened | None = None
     rules: tuple[Recorded, ...] = ()
     """Each `rules_adopted`, oldest first."""
-    versions: Versions = {}
+    versions: Versions = {}  # noqa: RUF012 - never written to; `advance` makes a new one
     keywords: Mapping[str, frozenset[str]] = {}
     """By short code, every keyword that was ever assigned on it."""
 
