@@ -1,0 +1,299 @@
+"""The kinds of rule that a pack is made of, in the order in which a pack reads.
+
+A country needs a kind of its own only if its law says something that none of these can
+hold; such a kind then comes together with the decision that reads it.
+"""
+
+from datetime import time
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
+
+from pydantic import BaseModel, Field, model_validator
+
+from ledger.money import micros_text
+from ledger.rules.codes import PATTERN, overlap_unclearly
+from ledger.rules.schema import Amount, Percentage, Rule, Text, Whole
+from ledger.rules.toml_file import STRICT
+
+ItemT = TypeVar("ItemT")
+SomeOf = Annotated[tuple[ItemT, ...], Field(strict=False, min_length=1)]
+"""A list with at least one entry."""
+
+CodePattern = Annotated[str, Field(pattern=PATTERN)]
+Attachment = Literal["short_code", "short_code_and_keyword"]
+BillingPoint = Literal["mo", "mt", "both"]
+ConsumerKind = Literal["alias", "msisdn"]
+ConsumerScope = Literal["operator_and_alias_group", "book"]
+ServiceWordKind = Literal["stop", "contact"]
+StopScope = Literal["service", "code", "consumer"]
+Stopped = Literal["replies", "solicitations", "subscriptions"]
+TaxCategory = Annotated[str, Field(pattern=r"^[a-z_]{2,32}$")]
+Word = Annotated[str, Field(pattern=r"^[A-Z0-9]+( [A-Z0-9]+)*$")]
+"""A word as it is after normalising: capitals without accents, single spaces."""
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "public_holiday"]
+
+
+class ConsumerRule(Rule):
+    """How the operator names a consumer, and within what that name means one person."""
+
+    about: ClassVar = "consumer"
+    says: ClassVar = "{named_by}, one person within {scope}"
+    named_by: ConsumerKind
+    scope: ConsumerScope
+
+
+class BillingRule(Rule):
+    """On which leg the consumer is charged."""
+
+    about: ClassVar = "billing point"
+    says: ClassVar = "{point}"
+    point: BillingPoint
+
+
+class PriceRule(Rule):
+    """What a price belongs to; a range of codes may say otherwise for itself."""
+
+    about: ClassVar = "price attaches to"
+    says: ClassVar = "{attaches_to}"
+    attaches_to: Attachment
+
+
+class CodeRangeRule(Rule):
+    """What the codes of one range may cost, tax included; a narrower range goes first."""
+
+    about: ClassVar = "code range {codes}"
+    codes: CodePattern
+    meaning: Text
+    floor: Amount
+    ceiling: Amount
+    price_attaches_to: Attachment | None = None
+    tax_category: TaxCategory | None = None
+
+    @model_validator(mode="after")
+    def _floor_is_below_ceiling(self) -> Self:
+        if self.floor > self.ceiling:
+            floor, ceiling = micros_text(self.floor), micros_text(self.ceiling)
+            raise ValueError(f"the floor {floor} is above the ceiling {ceiling}")
+        return self
+
+    @property
+    def shown(self) -> str:
+        """The prices and what is sold there."""
+        prices = f"{micros_text(self.floor)} to {micros_text(self.ceiling)}"
+        extras = [self.meaning]
+        if self.price_attaches_to:
+            extras.append(f"price per {self.price_attaches_to}")
+        if self.tax_category:
+            extras.append(f"taxed as {self.tax_category}")
+        return "; ".join((prices, *extras))
+
+    def _shares_with(self, other: Rule) -> str:
+        unclear = isinstance(other, CodeRangeRule) and overlap_unclearly(self.codes, other.codes)
+        return f"codes of {self.codes}" if unclear else ""
+
+
+class SubscriptionRule(Rule):
+    """Whether a consumer may be charged again and again on one agreement."""
+
+    about: ClassVar = "subscriptions"
+    allowed: bool
+
+    @property
+    def shown(self) -> str:
+        """Yes or no."""
+        return "allowed" if self.allowed else "not allowed"
+
+
+class ConsentRule(Rule):
+    """What a consumer must have done before something may happen, in order."""
+
+    about: ClassVar = "consent to {to}"
+    to: Literal["purchase", "solicitation", "subscription"]
+    steps: SomeOf[Literal["mo", "confirming_mo", "registration", "paid_transaction", "consent"]]
+
+    @property
+    def shown(self) -> str:
+        """The steps."""
+        return ", then ".join(self.steps)
+
+
+class ServiceWordRule(Rule):
+    """Words that every code understands; no merchant can have them as keywords."""
+
+    about: ClassVar = "service word {kind}"
+    kind: ServiceWordKind
+    spellings: SomeOf[Word]
+    mandatory: bool
+
+    @property
+    def shown(self) -> str:
+        """The spellings."""
+        return f"{', '.join(self.spellings)} ({'mandatory' if self.mandatory else 'understood'})"
+
+    def _shares_with(self, other: Rule) -> str:
+        theirs = other.spellings if isinstance(other, ServiceWordRule) else ()
+        return ", ".join(word for word in self.spellings if word in theirs)
+
+
+class StopRule(Rule):
+    """What STOP ends: alone, and followed by a keyword."""
+
+    about: ClassVar = "stop"
+    bare: StopScope
+    with_keyword: StopScope
+    ends: SomeOf[Stopped]
+    confirmations: Whole
+
+    @property
+    def shown(self) -> str:
+        """Scope and effect."""
+        return (
+            f"alone: {self.bare}; with a keyword: {self.with_keyword}; "
+            f"ends {', '.join(self.ends)}; free confirmations: {self.confirmations}"
+        )
+
+
+class Window(BaseModel):
+    """The time over which a cap counts; `each_charge` counts nothing but the charge itself."""
+
+    model_config = STRICT
+
+    kind: Literal["each_charge", "calendar", "rolling"]
+    n: Whole | None = None
+    unit: Literal["minute", "hour", "day", "week", "month"] | None = None
+    zone: Text | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        length = (self.n is not None, self.unit is not None)
+        wanted = (self.kind != "each_charge",) * 2
+        if length != wanted or (self.zone is not None) != (self.kind == "calendar"):
+            raise ValueError(
+                "a calendar window has n, unit and zone, a rolling one n and unit, "
+                "each_charge none of them"
+            )
+        return self
+
+    @property
+    def shown(self) -> str:
+        """The window in words."""
+        if self.kind == "each_charge":
+            return "each charge"
+        return " ".join(str(part) for part in (self.n, self.kind, self.unit, self.zone) if part)
+
+
+class SpendingCapRule(Rule):
+    """The most that may be charged within a window, as far as this ledger knows of it."""
+
+    about: ClassVar = "spending cap {name}"
+    name: Text
+    amount: Amount
+    window: Window
+    counted_per: Literal["consumer", "consumer_and_merchant", "consumer_and_service"]
+    codes: CodePattern | None = None
+
+    @property
+    def shown(self) -> str:
+        """Amount, window and what is counted together."""
+        where = f" on {self.codes}" if self.codes else ""
+        return f"{micros_text(self.amount)} in {self.window.shown} per {self.counted_per}{where}"
+
+
+class NoticeRule(Rule):
+    """The spending at each multiple of which the consumer is told the tariff again, free."""
+
+    about: ClassVar = "notice {name}"
+    name: Text
+    every: Amount
+    counted_per: Literal["consumer_and_service"]
+
+    @property
+    def shown(self) -> str:
+        """The threshold."""
+        return f"each {micros_text(self.every)} per {self.counted_per}"
+
+
+class HoursRule(Rule):
+    """When a charter lets a solicitation go out, in the country's local time."""
+
+    about: ClassVar = "hours of {charter}"
+    charter: Text
+    opens: time
+    closes: time
+    days: SomeOf[Day]
+    discouraged: Annotated[tuple[Day, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Self:
+        if self.opens >= self.closes:
+            raise ValueError(f"opens {self.opens} must be earlier than closes {self.closes}")
+        return self
+
+    @property
+    def shown(self) -> str:
+        """Times and days."""
+        unwise = f"; discouraged: {', '.join(self.discouraged)}" if self.discouraged else ""
+        return f"{self.opens:%H:%M} to {self.closes:%H:%M} on {', '.join(self.days)}{unwise}"
+
+
+class SolicitationRule(Rule):
+    """Which charter's hours a solicitation keeps."""
+
+    about: ClassVar = "solicitation hours"
+    says: ClassVar = "{charter}"
+    charter: Text
+
+
+class AliasWindowRule(Rule):
+    """How long after a paid transaction the operator still delivers to an alias."""
+
+    about: ClassVar = "alias window"
+    says: ClassVar = "{days} days after the last paid transaction"
+    days: Whole
+
+
+class RetentionRule(Rule):
+    """How long a kind of data is kept."""
+
+    about: ClassVar = "retention of {data}"
+    data: Literal["message_text", "operator_billing", "tax_documents", "accounts"]
+    n: Whole
+    unit: Literal["month", "year"]
+    counted_from: Text
+
+    @property
+    def shown(self) -> str:
+        """The time and its beginning."""
+        return f"{self.n} {self.unit}{'' if self.n == 1 else 's'} from {self.counted_from}"
+
+
+class TaxRule(Rule):
+    """The retail tax on a category of service; a category not listed is not known."""
+
+    about: ClassVar = "tax on {category}"
+    category: TaxCategory
+    percent: Percentage
+
+    @property
+    def shown(self) -> str:
+        """The rate, as a percentage where it is a whole one."""
+        rate = self.percent
+        whole, rest = divmod(100 * rate.numerator, rate.denominator)
+        return f"{rate.numerator}/{rate.denominator}" if rest else f"{whole} %"
+
+
+class SegmentRule(Rule):
+    """How much text one message holds, and how many a charged one may take."""
+
+    about: ClassVar = "segments of a charged MT"
+    gsm7_characters: Whole
+    ucs2_characters: Whole
+    charged_segments: Whole
+
+    @property
+    def shown(self) -> str:
+        """The limits."""
+        return (
+            f"at most {self.charged_segments} of {self.gsm7_characters} GSM-7 "
+            f"or {self.ucs2_characters} UCS-2 characters"
+        )

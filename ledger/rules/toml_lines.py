@@ -1,0 +1,66 @@
+"""Find the line that each table and key of a TOML file stands on.
+
+Python's own reader forgets lines. This looks only for headers and keys at the start of a
+statement, which is how people write these files; what stands inline in a longer value has
+its key's line.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+Place = tuple[str | int, ...]
+"""Keys and entry numbers (from 0) that lead to a value, as pydantic gives them."""
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"\s*([A-Za-z0-9_\-.\s\"']+?)\s*=")
+_QUOTED_OR_COMMENT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|#.*")
+_LONG_QUOTES = re.compile(r"\"{3}|'{3}")
+
+
+def lines_of(text: str) -> dict[Place, int]:
+    """Give the line, counted from 1, of each table and key that begins a statement."""
+    lines: dict[Place, int] = {}
+    table: Place = ()
+    for number, line in _statements(text):
+        if header := _HEADER.match(line):
+            table = _table(_steps(header[2]), lines, repeated=header[1] == "[[")
+            lines[table] = number
+        elif key := _KEY.match(line):
+            lines.setdefault((*table, *_steps(key[1])), number)
+    return lines
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Give the lines that begin a statement, leaving out what continues a long value."""
+    quoted, depth = False, 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not quoted and depth == 0:
+            yield number, line
+        toggles = len(_LONG_QUOTES.findall(line)) % 2 == 1
+        if not quoted and not toggles:
+            bare = _QUOTED_OR_COMMENT.sub("", line)
+            depth += sum(bare.count(c) for c in "[{") - sum(bare.count(c) for c in "]}")
+        quoted = quoted != toggles
+
+
+def _table(steps: Sequence[str], lines: dict[Place, int], *, repeated: bool) -> Place:
+    """Give the place of a header; a repeated one is the entry after those seen so far."""
+    place: Place = ()
+    for step in steps[:-1]:
+        place = (*place, step)
+        count = _entries(place, lines)
+        place = (*place, count - 1) if count else place
+    place = (*place, steps[-1])
+    return (*place, _entries(place, lines)) if repeated else place
+
+
+def _entries(place: Place, lines: dict[Place, int]) -> int:
+    """Count the entries of a list of tables that have been seen."""
+    count = 0
+    while (*place, count) in lines:
+        count += 1
+    return count
+
+
+def _steps(dotted: str) -> Sequence[str]:
+    return [step.strip().strip("\"'") for step in dotted.split(".")]
