@@ -1,0 +1,180 @@
+"""The book's keys in PostgreSQL: one for pseudonyms, and a data key a consumer and month.
+
+Callers that wait at the same moment share one round trip. New keys are committed before
+any fact that needs them, but without waiting for the disk: the fact's own commit comes
+later in the same write-ahead log, so it carries them there.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import LiteralString
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.vault import DataKeyId, MasterKey, new_data_key
+
+Pool = AsyncConnectionPool[AsyncConnection[tuple[object, ...]]]
+
+CACHED_KEYS = 100_000
+
+# A row whose other writer has not committed yet is waited for, hence the sorted order:
+# two writers that took rows in different orders would wait for each other.
+INSERT_DATA_KEYS: LiteralString = """
+INSERT INTO data_keys (book, consumer, month, kind, wrapped)
+SELECT %(book)s, consumer, month, kind, wrapped
+FROM unnest(%(consumers)s::text[], %(months)s::date[], %(kinds)s::text[], %(wrapped)s::bytea[])
+    AS wanted (consumer, month, kind, wrapped)
+ORDER BY consumer, month, kind
+ON CONFLICT DO NOTHING
+"""
+
+INSERT_ADDRESSES: LiteralString = """
+INSERT INTO addresses (book, consumer, sealed)
+SELECT %(book)s, consumer, sealed
+FROM unnest(%(consumers)s::text[], %(sealed)s::bytea[]) AS wanted (consumer, sealed)
+ORDER BY consumer
+ON CONFLICT DO NOTHING
+"""
+
+SELECT_DATA_KEYS: LiteralString = """
+SELECT data_keys.consumer, to_char(data_keys.month, 'YYYY-MM'), data_keys.kind, data_keys.wrapped
+FROM data_keys
+INNER JOIN unnest(%(consumers)s::text[], %(months)s::date[], %(kinds)s::text[])
+    AS wanted (consumer, month, kind) USING (consumer, month, kind)
+WHERE data_keys.book = %(book)s
+"""
+
+INSERT_PSEUDONYM_KEY: LiteralString = """
+INSERT INTO pseudonym_keys (book, version, wrapped) VALUES (%(book)s, %(version)s, %(wrapped)s)
+ON CONFLICT DO NOTHING
+"""
+
+SELECT_PSEUDONYM_KEYS: LiteralString = """
+SELECT version, wrapped FROM pseudonym_keys WHERE book = %(book)s ORDER BY version
+"""
+
+
+class NoPseudonymKey(LookupError):
+    """The book was not opened here: it has no key to name consumers by."""
+
+
+class Keyring:
+    """The keys of one book, unwrapped in memory as far as they were needed lately."""
+
+    def __init__(self, pool: Pool, book: str, master: MasterKey) -> None:
+        self._pool = pool
+        self._book = book
+        self._master = master
+        self._known: OrderedDict[DataKeyId, bytes] = OrderedDict()
+        self._waiting: dict[DataKeyId, str] = {}
+        self._turn: asyncio.Task[dict[DataKeyId, bytes]] | None = None
+        self.pseudonym_version = 0
+        self.pseudonym_key = b""
+
+    async def open(self) -> None:
+        """Read the newest pseudonym key.
+
+        Raises:
+            NoPseudonymKey: the book has none.
+            WrongKey: another master key wrapped it.
+        """
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(SELECT_PSEUDONYM_KEYS, {"book": self._book})
+            rows = await cursor.fetchall()
+        if not rows:
+            raise NoPseudonymKey(self._book)
+        version, wrapped = rows[-1]
+        self.pseudonym_version = int(str(version))
+        self.pseudonym_key = self._unwrap(wrapped, f"pseudonym/{self.pseudonym_version}")
+
+    async def create(self) -> None:
+        """Give the book its first pseudonym key, unless it has one."""
+        wrapped = self._wrap(new_data_key(), "pseudonym/1")
+        async with self._pool.connection() as connection:
+            values = {"book": self._book, "version": 1, "wrapped": wrapped}
+            await connection.execute(INSERT_PSEUDONYM_KEY, values)
+
+    async def ensure(self, wanted: DataKeyId, address: str) -> bytes:
+        """Give a data key, made now if it is new; the consumer's `address` is kept beside it."""
+        while (key := self._recall(wanted)) is None:
+            self._waiting[wanted] = address
+            if self._turn is None:
+                self._turn = asyncio.create_task(self._ensure_waiting())
+                self._turn.add_done_callback(self._end_turn)
+            await asyncio.shield(self._turn)
+        return key
+
+    async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
+        """Give the data keys that are there; one that was destroyed, or never made, is missing."""
+        missing = [one for one in wanted if self._recall(one) is None]
+        if missing:
+            async with self._pool.connection() as connection:
+                self._remember(await self._select(connection, missing))
+        found = {one: self._recall(one) for one in wanted}
+        return {one: key for one, key in found.items() if key is not None}
+
+    def _end_turn(self, _: object) -> None:
+        self._turn = None
+
+    async def _ensure_waiting(self) -> dict[DataKeyId, bytes]:
+        """Make and read every key waited for, in one transaction."""
+        # One yield to the loop lets everybody who is ready now join this turn.
+        await asyncio.sleep(0)
+        waiting, self._waiting = self._waiting, {}
+        wanted = sorted(waiting)
+        async with self._pool.connection() as connection:
+            # Safe without a wait for the disk: see the module's docstring.
+            await connection.execute("SET LOCAL synchronous_commit = off")
+            fresh = [self._wrap(new_data_key(), _context(one)) for one in wanted]
+            await connection.execute(INSERT_DATA_KEYS, {**self._columns(wanted), "wrapped": fresh})
+            homes = {one.consumer: waiting[one] for one in wanted}
+            sealed = [self._wrap(text.encode(), f"address/{who}") for who, text in homes.items()]
+            await connection.execute(
+                INSERT_ADDRESSES, {"book": self._book, "consumers": list(homes), "sealed": sealed}
+            )
+            found = await self._select(connection, wanted)
+        self._remember(found)
+        return found
+
+    async def _select(
+        self, connection: AsyncConnection[tuple[object, ...]], wanted: list[DataKeyId]
+    ) -> dict[DataKeyId, bytes]:
+        cursor = await connection.execute(SELECT_DATA_KEYS, self._columns(wanted))
+        found: dict[DataKeyId, bytes] = {}
+        for consumer, month, _, wrapped in await cursor.fetchall():
+            one = DataKeyId(str(consumer), str(month), "text")
+            found[one] = self._unwrap(wrapped, _context(one))
+        return found
+
+    def _columns(self, wanted: list[DataKeyId]) -> dict[str, object]:
+        return {
+            "book": self._book,
+            "consumers": [one.consumer for one in wanted],
+            "months": [date.fromisoformat(f"{one.month}-01") for one in wanted],
+            "kinds": [one.kind for one in wanted],
+        }
+
+    def _recall(self, one: DataKeyId) -> bytes | None:
+        key = self._known.get(one)
+        if key is not None:
+            self._known.move_to_end(one)
+        return key
+
+    def _remember(self, found: Mapping[DataKeyId, bytes]) -> None:
+        self._known.update(found)
+        while len(self._known) > CACHED_KEYS:
+            self._known.popitem(last=False)
+
+    def _wrap(self, secret: bytes, context: str) -> bytes:
+        return self._master.wrap(secret, f"{self._book}/{context}")
+
+    def _unwrap(self, wrapped: object, context: str) -> bytes:
+        assert isinstance(wrapped, bytes)
+        return self._master.unwrap(wrapped, f"{self._book}/{context}")
+
+
+def _context(one: DataKeyId) -> str:
+    return f"{one.consumer}/{one.month}/{one.kind}"
