@@ -1,7 +1,7 @@
 """Facts of a charge's life: authorized, then captured or released, unresolved in between.
 
-Each carries all that it moves and on whose terms, so that no fold ever looks a tariff up
-and an old month replays to the same micro after prices have changed.
+Each carries all that it moves, where from and on whose terms, so that no fold ever joins or
+looks a tariff up, and an old month replays to the same micro after prices have changed.
 """
 
 from typing import Literal
@@ -90,8 +90,10 @@ class ChargeCaptured(Fact, frozen=True, kw_only=True, tag="charge_captured.v1"):
     currency: Currency
     mt: HexId | None = None
     """The message whose receipt captured it, where one did."""
-    late: bool = False
-    """Whether it had been released before."""
+    authorized_day: LocalDay
+    """The authorization's `value_day`, so that a fold can take it out of where it stood."""
+    was: Literal["authorized", "unresolved", "released"]
+    """The state that the charge left."""
     value_day: LocalDay
     occurred_at: Instant
 
@@ -100,6 +102,11 @@ class ChargeCaptured(Fact, frozen=True, kw_only=True, tag="charge_captured.v1"):
         """The charge."""
         return self.ref.charge
 
+    @property
+    def late(self) -> bool:
+        """Whether it had been released before."""
+        return self.was == "released"
+
 
 class ChargeUnresolved(Fact, frozen=True, kw_only=True, tag="charge_unresolved.v1"):
     """Nobody said in time what became of it: still pending, never earned, until known."""
@@ -107,6 +114,10 @@ class ChargeUnresolved(Fact, frozen=True, kw_only=True, tag="charge_unresolved.v
     ref: ChargeRef
     amounts: Waterfall
     currency: Currency
+    authorized_day: LocalDay
+    """The authorization's `value_day`."""
+    was: Literal["authorized"] = "authorized"
+    """The state that the charge left: nothing else grows old without an answer."""
     value_day: LocalDay
     occurred_at: Instant
     """When the delay for an answer ran out."""
@@ -125,6 +136,10 @@ class ChargeReleased(Fact, frozen=True, kw_only=True, tag="charge_released.v1"):
     currency: Currency
     mt: HexId | None = None
     reason: Literal["failed", "rejected", "not_billed"]
+    authorized_day: LocalDay
+    """The authorization's `value_day`, so that a fold can take it out of where it stood."""
+    was: Literal["authorized", "unresolved"]
+    """The state that the charge left."""
     value_day: LocalDay
     occurred_at: Instant
 
