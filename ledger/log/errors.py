@@ -1,0 +1,40 @@
+"""What can go wrong with the log itself, as opposed to what a decision refuses.
+
+LogError
+├── UnknownBook      nobody has opened this book
+├── RowRefused       the database's rules refuse a row; only its own decision fails
+├── LogOverloaded    more is waiting than the queue holds; come again later
+└── LogUnavailable   PostgreSQL is away, or went away before it said whether it committed
+"""
+
+
+class LogError(Exception):
+    """The log could not do what was asked."""
+
+
+class UnknownBook(LogError):
+    """The book has no head row, so nothing can be read from it or appended to it."""
+
+    def __init__(self, book: str) -> None:
+        super().__init__(book)
+        self.book = book
+
+
+class RowRefused(LogError):
+    """A row breaks a rule of the facts table, named by its constraint or by its SQLSTATE."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+
+
+class LogOverloaded(LogError):
+    """The bounded queue is full; nothing was decided or written for this caller."""
+
+
+class LogUnavailable(LogError):
+    """The database is away.
+
+    Whether a decision that was under way is committed is not known: submitted again, it finds
+    its own facts by their ids, or makes them.
+    """

@@ -1,0 +1,86 @@
+"""All SQL of the log.
+
+Every query is prepared with a generic plan (see `session`), so what it may be given is fixed here.
+"""
+
+# --- Opening a book ---
+
+OPEN_BOOK = "SELECT open_book(%s)"
+
+ENSURE_PARTITIONS = "SELECT ensure_partitions(%s, %s)"
+"""Book, position → the last position that has a partition."""
+
+# --- Reading ---
+
+HEAD = "SELECT position, recorded_at FROM heads WHERE book = %s"
+
+READ_BY_TAGS = """
+SELECT heads.position, wanted.n, found.*
+FROM heads
+LEFT JOIN LATERAL (
+    SELECT *
+    FROM unnest(%(numbers)s::int [], %(terms)s::text [], %(types)s::text [], %(afters)s::bigint [])
+        AS wanted (n, terms, types, after)
+) AS wanted ON TRUE
+LEFT JOIN LATERAL (
+    SELECT facts.position, facts.recorded_at, facts.type, facts.tags, facts.data
+    FROM facts
+    WHERE
+        facts.book = %(book)s
+        AND facts.position > wanted.after
+        AND facts.terms @> wanted.terms::bigint []
+        AND (wanted.types = '' OR facts.type = ANY(string_to_array(wanted.types, E'\\n')))
+    OFFSET 0
+) AS found ON TRUE
+WHERE heads.book = %(book)s
+"""
+"""Interests → the head, and for each interest its number with each of its rows, or with nulls.
+
+One statement, so head and rows come from one snapshot. `terms` are array literals; `types` are
+separated by line feeds, none meaning any. OFFSET 0 keeps each look-up to the index on terms.
+"""
+
+READ_RANGE = """
+SELECT position, recorded_at, type, tags, data
+FROM facts
+WHERE book = %s AND position > %s AND position <= %s
+ORDER BY position
+"""
+"""Book, after, up to and including → rows. Bounded above so that other partitions stay shut."""
+
+READ_POSITIONS = """
+SELECT position, recorded_at, type, tags, data
+FROM facts
+WHERE book = %s AND position = ANY(%s)
+ORDER BY position
+"""
+
+# --- Appending ---
+# In one transaction, READ COMMITTED: each statement sees all that was committed before it began,
+# so the tail is read by a statement of its own once the head is locked.
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+LOCK_HEAD = """
+SELECT position, room, greatest(clock_timestamp(), recorded_at)
+FROM (SELECT position, room, recorded_at FROM heads WHERE book = %s FOR UPDATE) AS head
+"""
+"""Book → its last position, its room, and the time to record. The clock is read under the lock."""
+
+COPY_FACTS = """
+COPY facts (book, position, recorded_at, type, tags, terms, data) FROM STDIN (FORMAT BINARY)
+"""
+
+ADVANCE_HEAD = """
+UPDATE heads SET position = %s, recorded_at = %s
+WHERE book = %s
+RETURNING pg_notify('obole_facts', book)
+"""
+"""Position, time, book. One notification a batch, for NOTIFY makes the server's commits queue."""
+
+COMMIT = "COMMIT"
+ROLLBACK = "ROLLBACK"
+
+# --- Following ---
+
+LISTEN = "LISTEN obole_facts"
