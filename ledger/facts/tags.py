@@ -21,7 +21,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9._/+-]{1,128}")
 _ENCODED = re.compile(r"[A-Za-z0-9._/+%-]{1,128}")
 
 _MESSAGE = ("consumer", "code=short_code", "operator")
-_MT = ("mt", "mo=cause", "charge", "merchant", *_MESSAGE)
+_MT = (
+    "mt=ref.mt",
+    "mo=ref.cause",
+    "charge=ref.charge",
+    "merchant=ref.merchant",
+    "consumer=ref.consumer",
+    "code=ref.short_code",
+    "operator=ref.operator",
+)
 _CHARGE = (
     "charge=ref.charge",
     "mo=ref.cause",

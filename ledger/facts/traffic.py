@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from ledger.facts.base import Consumer, Fact, HexId, Operator, Sealed, ShortCode, ShortId
 from ledger.money import Currency, Micros
@@ -12,6 +12,21 @@ Outcome = Literal["buffered", "delivered", "failed", "rejected"]
 Billed = Literal["yes", "no", "unknown"]
 MtKind = Literal["content", "error", "service_word", "opt_out_confirmation"]
 GatewayMessageId = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class MtRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """Which message it is and to whom; the same on all its facts."""
+
+    mt: HexId
+    cause: HexId
+    """The MO that it answers."""
+    consumer: Consumer
+    short_code: ShortCode
+    operator: Operator
+    merchant: ShortId | None = None
+    service: ShortId | None = None
+    charge: HexId | None = None
+    """The charge that rides on it; none for a free message."""
 
 
 class MoReceived(Fact, frozen=True, kw_only=True, tag="mo_received.v1"):
@@ -105,17 +120,8 @@ class KeywordUnmatched(Fact, frozen=True, kw_only=True, tag="keyword_unmatched.v
 class MtEmitted(Fact, frozen=True, kw_only=True, tag="mt_emitted.v1"):
     """An answer was decided and handed back in the gateway's own response."""
 
-    mt: HexId
+    ref: MtRef
     kind: MtKind
-    cause: HexId
-    """The MO that it answers."""
-    consumer: Consumer
-    short_code: ShortCode
-    operator: Operator
-    merchant: ShortId | None = None
-    service: ShortId | None = None
-    charge: HexId | None = None
-    """The charge that rides on it; none for a free message."""
     billing_code: str
     """What tells the operator the price, the free code included."""
     parts: Annotated[int, Meta(ge=1)]
@@ -125,20 +131,13 @@ class MtEmitted(Fact, frozen=True, kw_only=True, tag="mt_emitted.v1"):
     @property
     def subject(self) -> str:
         """The MT."""
-        return self.mt
+        return self.ref.mt
 
 
 class MtSubmitted(Fact, frozen=True, kw_only=True, tag="mt_submitted.v1"):
     """The operator's SMSC accepted the message: neither delivered nor billed yet."""
 
-    mt: HexId
-    cause: HexId
-    consumer: Consumer
-    short_code: ShortCode
-    operator: Operator
-    merchant: ShortId | None = None
-    service: ShortId | None = None
-    charge: HexId | None = None
+    ref: MtRef
     gateway: ShortId
     operator_message_id: str | None = None
     occurred_at: Instant
@@ -147,20 +146,13 @@ class MtSubmitted(Fact, frozen=True, kw_only=True, tag="mt_submitted.v1"):
     @property
     def subject(self) -> str:
         """The MT."""
-        return self.mt
+        return self.ref.mt
 
 
 class DeliveryReceived(Fact, frozen=True, kw_only=True, tag="delivery_received.v1"):
     """A receipt said what became of a message, and perhaps whether it was billed."""
 
-    mt: HexId
-    cause: HexId
-    consumer: Consumer
-    short_code: ShortCode
-    operator: Operator
-    merchant: ShortId | None = None
-    service: ShortId | None = None
-    charge: HexId | None = None
+    ref: MtRef
     gateway: ShortId
     outcome: Outcome
     billed: Billed
@@ -173,7 +165,7 @@ class DeliveryReceived(Fact, frozen=True, kw_only=True, tag="delivery_received.v
     @property
     def subject(self) -> str:
         """The MT."""
-        return self.mt
+        return self.ref.mt
 
 
 class DeliveryOrphaned(Fact, frozen=True, kw_only=True, tag="delivery_orphaned.v1"):
