@@ -5,28 +5,29 @@ hold; such a kind then comes together with the decision that reads it.
 """
 
 from datetime import time
-from typing import Annotated, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from ledger.money import micros_text
 from ledger.rules.codes import PATTERN, overlap_unclearly
+from ledger.rules.inforce import (
+    Attachment,
+    BillingPoint,
+    ConsumerKind,
+    ConsumerScope,
+    ServiceWord,
+    Stopped,
+    StopScope,
+)
 from ledger.rules.schema import Amount, Percentage, Rule, Text, Whole
-from ledger.rules.toml_file import STRICT
+from ledger.rules.toml_file import STRICT, ListOf, SomeOf
 
-ItemT = TypeVar("ItemT")
-SomeOf = Annotated[tuple[ItemT, ...], Field(strict=False, min_length=1)]
-"""A list with at least one entry."""
+ANY_CODE = "*"
+"""In a price rule: every code for which no range says otherwise."""
 
 CodePattern = Annotated[str, Field(pattern=PATTERN)]
-Attachment = Literal["short_code", "short_code_and_keyword"]
-BillingPoint = Literal["mo", "mt", "both"]
-ConsumerKind = Literal["alias", "msisdn"]
-ConsumerScope = Literal["operator_and_alias_group", "book"]
-ServiceWordKind = Literal["stop", "contact"]
-StopScope = Literal["service", "code", "consumer"]
-Stopped = Literal["replies", "solicitations", "subscriptions"]
-TaxCategory = Annotated[str, Field(pattern=r"^[a-z_]{2,32}$")]
+TaxCategory = Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]
 Word = Annotated[str, Field(pattern=r"^[A-Z0-9]+( [A-Z0-9]+)*$")]
 """A word as it is after normalising: capitals without accents, single spaces."""
 
@@ -51,11 +52,15 @@ class BillingRule(Rule):
 
 
 class PriceRule(Rule):
-    """What a price belongs to; a range of codes may say otherwise for itself."""
+    """What a price belongs to, on all codes or on a range; a narrower range goes first."""
 
-    about: ClassVar = "price attaches to"
-    says: ClassVar = "{attaches_to}"
+    about: ClassVar = "price on {codes}"
+    says: ClassVar = "attaches to {attaches_to}"
+    codes: Annotated[str, Field(pattern=rf"{PATTERN}|^\*$")]
     attaches_to: Attachment
+
+    def _shares_with(self, other: Rule) -> str:
+        return _same_codes(self, other) if isinstance(other, PriceRule) else ""
 
 
 class CodeRangeRule(Rule):
@@ -66,7 +71,6 @@ class CodeRangeRule(Rule):
     meaning: Text
     floor: Amount
     ceiling: Amount
-    price_attaches_to: Attachment | None = None
     tax_category: TaxCategory | None = None
 
     @model_validator(mode="after")
@@ -80,16 +84,15 @@ class CodeRangeRule(Rule):
     def shown(self) -> str:
         """The prices and what is sold there."""
         prices = f"{micros_text(self.floor)} to {micros_text(self.ceiling)}"
-        extras = [self.meaning]
-        if self.price_attaches_to:
-            extras.append(f"price per {self.price_attaches_to}")
-        if self.tax_category:
-            extras.append(f"taxed as {self.tax_category}")
-        return "; ".join((prices, *extras))
+        taxed = f"; taxed as {self.tax_category}" if self.tax_category else ""
+        return f"{prices}; {self.meaning}{taxed}"
 
     def _shares_with(self, other: Rule) -> str:
-        unclear = isinstance(other, CodeRangeRule) and overlap_unclearly(self.codes, other.codes)
-        return f"codes of {self.codes}" if unclear else ""
+        return _same_codes(self, other) if isinstance(other, CodeRangeRule) else ""
+
+
+def _same_codes(one: "PriceRule | CodeRangeRule", other: "PriceRule | CodeRangeRule") -> str:
+    return f"codes of {one.codes}" if overlap_unclearly(one.codes, other.codes) else ""
 
 
 class SubscriptionRule(Rule):
@@ -121,7 +124,7 @@ class ServiceWordRule(Rule):
     """Words that every code understands; no merchant can have them as keywords."""
 
     about: ClassVar = "service word {kind}"
-    kind: ServiceWordKind
+    kind: ServiceWord
     spellings: SomeOf[Word]
     mandatory: bool
 
@@ -136,21 +139,25 @@ class ServiceWordRule(Rule):
 
 
 class StopRule(Rule):
-    """What STOP ends: alone, and followed by a keyword."""
+    """How far STOP reaches: alone, and followed by a keyword."""
 
-    about: ClassVar = "stop"
+    about: ClassVar = "reach of STOP"
+    says: ClassVar = "alone: {bare}; with a keyword: {with_keyword}"
     bare: StopScope
     with_keyword: StopScope
+
+
+class SilenceRule(Rule):
+    """What STOP ends within its reach, and how many free messages confirm it."""
+
+    about: ClassVar = "effect of STOP"
     ends: SomeOf[Stopped]
     confirmations: Whole
 
     @property
     def shown(self) -> str:
-        """Scope and effect."""
-        return (
-            f"alone: {self.bare}; with a keyword: {self.with_keyword}; "
-            f"ends {', '.join(self.ends)}; free confirmations: {self.confirmations}"
-        )
+        """The effect."""
+        return f"ends {', '.join(self.ends)}; free confirmations: {self.confirmations}"
 
 
 class Window(BaseModel):
@@ -221,7 +228,7 @@ class HoursRule(Rule):
     opens: time
     closes: time
     days: SomeOf[Day]
-    discouraged: Annotated[tuple[Day, ...], Field(strict=False)] = ()
+    discouraged: ListOf[Day] = ()
 
     @model_validator(mode="after")
     def _opens_before_it_closes(self) -> Self:

@@ -13,11 +13,9 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from ledger.rules import kinds
 from ledger.rules.schema import Rule, Text
-from ledger.rules.toml_file import STRICT, Document, FileInvalid, Problem
+from ledger.rules.toml_file import STRICT, Document, FileInvalid, ListOf, Problem, SomeOf
 
 RuleT = TypeVar("RuleT", bound=Rule)
-
-MaybeOf = Annotated[tuple[RuleT, ...], Field(strict=False)]
 
 
 class RulePackInvalid(FileInvalid):
@@ -59,23 +57,24 @@ class Contents(BaseModel):
     name: Text
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     zone: Annotated[str, AfterValidator(_zone)]
-    set_elsewhere: Annotated[tuple[SetElsewhere, ...], Field(strict=False)] = ()
-    consumer: kinds.SomeOf[kinds.ConsumerRule]
-    billing: kinds.SomeOf[kinds.BillingRule]
-    price: kinds.SomeOf[kinds.PriceRule]
-    code_range: kinds.SomeOf[kinds.CodeRangeRule]
-    subscription: kinds.SomeOf[kinds.SubscriptionRule]
-    consent: MaybeOf[kinds.ConsentRule] = ()
-    service_word: kinds.SomeOf[kinds.ServiceWordRule]
-    stop: kinds.SomeOf[kinds.StopRule]
-    spending_cap: MaybeOf[kinds.SpendingCapRule] = ()
-    notice: MaybeOf[kinds.NoticeRule] = ()
-    hours: MaybeOf[kinds.HoursRule] = ()
-    solicitation: MaybeOf[kinds.SolicitationRule] = ()
-    alias_window: MaybeOf[kinds.AliasWindowRule] = ()
-    retention: kinds.SomeOf[kinds.RetentionRule]
-    tax: kinds.SomeOf[kinds.TaxRule]
-    segment: kinds.SomeOf[kinds.SegmentRule]
+    set_elsewhere: ListOf[SetElsewhere] = ()
+    consumer: SomeOf[kinds.ConsumerRule]
+    billing: SomeOf[kinds.BillingRule]
+    price: SomeOf[kinds.PriceRule]
+    code_range: SomeOf[kinds.CodeRangeRule]
+    subscription: SomeOf[kinds.SubscriptionRule]
+    consent: ListOf[kinds.ConsentRule] = ()
+    service_word: SomeOf[kinds.ServiceWordRule]
+    stop: SomeOf[kinds.StopRule]
+    silence: SomeOf[kinds.SilenceRule]
+    spending_cap: ListOf[kinds.SpendingCapRule] = ()
+    notice: ListOf[kinds.NoticeRule] = ()
+    hours: ListOf[kinds.HoursRule] = ()
+    solicitation: ListOf[kinds.SolicitationRule] = ()
+    alias_window: ListOf[kinds.AliasWindowRule] = ()
+    retention: SomeOf[kinds.RetentionRule]
+    tax: SomeOf[kinds.TaxRule]
+    segment: SomeOf[kinds.SegmentRule]
 
     def rules(self) -> Iterator[Rule]:
         """Give every rule of the pack, in the order of the kinds above."""

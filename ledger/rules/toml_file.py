@@ -3,7 +3,7 @@
 Rule packs and settings are written by people, so a file is refused whole, with a list:
 
     ledger/rules/fr.toml is refused, 2 problems:
-      line 41: code_range[3].ceiling: a bare decimal number loses exactness; write "0.50"
+      line 41: code_range[3].ceiling: 0.50 loses exactness; write it in quotes, "0.50"
       line 58: service_word[1].source: is missing
 
 Places count entries from 1. Numbers with a decimal point are refused everywhere, since a
@@ -11,10 +11,10 @@ binary number cannot hold 0.05.
 """
 
 import tomllib
-from collections.abc import Iterable
-from typing import NamedTuple, TypeVar, cast
+from collections.abc import Callable, Iterable
+from typing import Annotated, NamedTuple, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from ledger.rules.toml_lines import Place, lines_of
@@ -23,11 +23,22 @@ STRICT = ConfigDict(strict=True, extra="forbid", frozen=True)
 """What every model of a file is: no coercion, no unknown field, no change afterwards."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+ItemT = TypeVar("ItemT")
+
+
+def _not_empty(items: tuple[ItemT, ...]) -> tuple[ItemT, ...]:
+    if not items:
+        raise ValueError("must not be empty")
+    return items
+
+
+ListOf = Annotated[tuple[ItemT, ...], Field(strict=False)]
+SomeOf = Annotated[tuple[ItemT, ...], Field(strict=False), AfterValidator(_not_empty)]
+"""A list with at least one entry; checked last, or a wrong entry would read as none."""
 
 _PLAIN_WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is no field that belongs here",
-    "too_short": "must not be empty",
     "model_type": "must be a table",
     "tuple_type": "must be a list",
 }
@@ -81,12 +92,21 @@ class Document:
             nearest = nearest[:-1]
         return Problem(self._lines.get(nearest, 0), place_text(place), text)
 
-    def validated(self, model: type[ModelT]) -> ModelT | None:
-        """Give the file as a model, or nothing, adding what is wrong to `problems`."""
+    def validated(
+        self, model: type[ModelT], explain: Callable[[Place], str] = lambda _: ""
+    ) -> ModelT | None:
+        """Give the file as a model, or nothing, adding what is wrong to `problems`.
+
+        `explain` may add to a message what the value at a place is for.
+        """
         try:
             return model.model_validate(self.values)
         except ValidationError as error:
-            self.problems += [self.problem(e["loc"], plain_words(e)) for e in error.errors()]
+            told = {problem.place for problem in self.problems}
+            for mistake in error.errors():
+                place, text = mistake["loc"], plain_words(mistake)
+                if place_text(place) not in told:
+                    self.problems.append(self.problem(place, text + explain(place)))
         return None
 
     def entries(self, name: str) -> list[object]:
@@ -104,7 +124,7 @@ class Document:
                 entries = enumerate(cast("list[object]", value))
                 return [self._without_bare_numbers(v, (*place, i)) for i, v in entries]
             case _BareNumber():
-                advice = f'a bare decimal number loses exactness; write "{value.text}"'
+                advice = f'{value.text} loses exactness; write it in quotes, "{value.text}"'
                 self.problems.append(self.problem(place, advice))
                 return value.text
             case _:
