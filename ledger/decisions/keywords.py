@@ -127,7 +127,10 @@ class _Folding(dict[int, str]):
 
 def _folded(character: str) -> str:
     plain = unicodedata.normalize("NFKD", character).upper().translate(_SPELT_OUT)
-    return "".join(map(_kept, unicodedata.normalize("NFKD", plain)))
+    folded = "".join(map(_kept, unicodedata.normalize("NFKD", plain)))
+    # One that stands for several words, such as the fraction ¼, is left out: no keyword
+    # may end in the middle of a character.
+    return " " if len(folded.split()) > 1 else folded
 
 
 def _kept(character: str) -> str:
