@@ -24,11 +24,12 @@ class MemoryLog:
         """Decide a batch and keep what stands; a refusal takes the place of its outcome."""
         histories = [select(proposal.query, self._rows) for proposal in proposals]
         decided = decide_all(proposals, histories, prepare=self._refuse_what_no_table_takes)
-        self._recorded_at = max(self._clock(), self._recorded_at)
-        outcomes = place(self.book, decided, len(self._rows), self._recorded_at)
+        recorded_at = max(self._clock(), self._recorded_at)
+        outcomes = place(self.book, decided, len(self._rows), recorded_at)
         for outcome in outcomes:
-            if isinstance(outcome, Outcome):
+            if isinstance(outcome, Outcome) and outcome.appended:
                 self._rows += outcome.appended
+                self._recorded_at = recorded_at
         return outcomes
 
     def decide(self, query: Query, decide: Decide) -> Outcome:

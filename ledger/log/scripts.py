@@ -161,10 +161,11 @@ def _found(
     rows: dict[int, StoredRow] = {}
     for _, n, position, *fields in records:
         if position is not None:
+            interest = interests[int(n)]
             row = rows.get(position) or rows.setdefault(position, _stored(book, position, fields))
             # Another tag may share the hash, so the tags themselves decide.
-            if belongs(interests[n], row):
-                found[interests[n]].append(row)
+            if belongs(interest, row):
+                found[interest].append(row)
     return found
 
 
