@@ -149,13 +149,21 @@ def _take_in(known: Message, fact: Fact, mt: str) -> Message:
             return known._replace(receipts=(*known.receipts, fact))
         case DeliveryOrphaned() if fact.mt == mt:
             return known._replace(orphans=(*known.orphans, fact))
-        case ChargeAuthorized():
-            return known._replace(charge=Charge(fact, "authorized"))
         case _:
             return known._replace(charge=_moved(known.charge, fact))
 
 
+def charge_of(facts: Iterable[Fact]) -> Charge | None:
+    """Fold where the one charge among `facts` stands."""
+    charge = None
+    for fact in facts:
+        charge = _moved(charge, fact)
+    return charge
+
+
 def _moved(charge: Charge | None, fact: Fact) -> Charge | None:
+    if isinstance(fact, ChargeAuthorized):
+        return Charge(fact, "authorized")
     if charge is None:
         return None
     match fact:

@@ -20,6 +20,17 @@ Acting = Literal["agent", "principal"]
 """Whether the aggregator sells in the merchant's name or in its own."""
 
 
+ChargeRule = Literal[
+    "price_above_ceiling",
+    "no_operator_contract",
+    "no_merchant_contract",
+    "no_tax_rate",
+    "no_capture_setting",
+    "impossible_split",
+]
+"""Why a charge was not authorized."""
+
+
 class ChargeRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Whose charge it is, for what, and under which terms; the same on all its facts."""
 
@@ -70,7 +81,7 @@ class ChargeRefused(Fact, frozen=True, kw_only=True, tag="charge_refused.v1"):
     service: ShortId
     short_code: ShortCode
     operator: Operator
-    rule: Literal["price_above_ceiling", "no_operator_contract", "no_merchant_contract"]
+    rule: ChargeRule
     amount: Micros
     limit: Micros | None = None
     currency: Currency

@@ -97,8 +97,10 @@ class Registry:
         )
         return Row(stored_name(type(fact)), tags_of(fact), self._encoder.encode(envelope))
 
-    def decode(self, row: StoredRow) -> Recorded:
-        """Read a stored row, brought up to the newest version of its fact.
+    def decode(self, row: StoredRow | Row, book: str = "") -> Recorded:
+        """Read a row, brought up to the newest version of its fact.
+
+        A row that has no place yet gets position 0, and `book` as its book.
 
         Raises:
             UnknownFact: the row's type is not of this registry.
@@ -107,15 +109,16 @@ class Registry:
         try:
             decoder = self._decoders[row.type]
         except KeyError:
-            raise UnknownFact(f"{row.book}/{row.position}: no fact is called {row.type}") from None
+            raise UnknownFact(f"no fact is called {row.type}") from None
         envelope = decoder.decode(row.data)
         fact: Fact = envelope.fact
         while (upcaster := self._upcasters.get(type(fact))) is not None:
             fact = upcaster(fact)
+        stored = isinstance(row, StoredRow)
         return Recorded(
-            book=row.book,
-            position=row.position,
-            recorded_at=row.recorded_at,
+            book=row.book if stored else book,
+            position=row.position if stored else 0,
+            recorded_at=row.recorded_at if stored else None,
             id=envelope.id,
             exchange=envelope.exchange,
             caused_by=envelope.caused_by,

@@ -107,7 +107,8 @@ class KeywordUnmatched(Fact, frozen=True, kw_only=True, tag="keyword_unmatched.v
     consumer: Consumer
     short_code: ShortCode
     operator: Operator
-    reason: Literal["unknown_code", "no_words", "unknown_keyword"]
+    reason: Literal["unknown_code", "no_words", "unknown_keyword", "not_on_sale"]
+    """Not on sale: the keyword is assigned, but its service or price is not in force."""
     catalogue_position: int
     occurred_at: Instant
 

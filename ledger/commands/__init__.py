@@ -1,0 +1,1 @@
+"""The commands: the thin shell that reads, decides, seals and appends."""

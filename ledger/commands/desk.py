@@ -1,0 +1,159 @@
+"""What all commands of one book share: its log, its keys, its catalogue and rules as last seen.
+
+A decision is made on the catalogue that this process knows. Every query asks for what came
+after that; where something did, the decision is not made, the catalogue is brought up to
+date, and the command begins again.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol, TypeVar
+
+from ledger.catalogue import Catalogue
+from ledger.decisions.refusals import RulesOutdated
+from ledger.decisions.story import Known
+from ledger.facts.base import Draft, Fact, Recorded
+from ledger.facts.registry import REGISTRY, Origin, fact_id
+from ledger.facts.tags import TRADE
+from ledger.log.batch import AnyRow
+from ledger.log.contract import AsyncLog
+from ledger.log.rows import Interest, Query, Row, StoredRow
+from ledger.rules.resolve import RuleBook
+from ledger.vault import DataKeyId, seal, utc_month
+
+T = TypeVar("T")
+ATTEMPTS = 5
+"""How often a command begins again before it gives up; each time something new was learnt."""
+
+Decide = Callable[[list[Recorded]], list[Draft]]
+
+
+class Keys(Protocol):
+    """The data keys of one book, and the key that consumers are named by."""
+
+    pseudonym_version: int
+    pseudonym_key: bytes
+
+    async def ensure(self, wanted: DataKeyId, address: str) -> bytes:
+        """Give a data key, made now if it is new; the consumer's `address` is kept beside it."""
+        ...
+
+    async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
+        """Give the data keys that are there."""
+        ...
+
+
+class Learn(Exception):
+    """No error: a decision needs something that this process has not read yet."""
+
+
+class CatalogueMoved(Learn):
+    """The catalogue has facts that this process does not know."""
+
+
+class KeyWanted(Learn):
+    """A stored fact can only be compared under its own data key."""
+
+    def __init__(self, key: DataKeyId) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class Settled(NamedTuple):
+    """What a command read and what it recorded; `head` is the position it is complete up to."""
+
+    history: tuple[Recorded, ...]
+    appended: tuple[Recorded, ...]
+    head: int
+
+    @property
+    def facts(self) -> tuple[Recorded, ...]:
+        """History and what was appended, in order."""
+        return (*self.history, *self.appended)
+
+
+class Desk:
+    """Where the commands of one book are carried out."""
+
+    def __init__(self, book: str, log: AsyncLog, keys: Keys, rules: RuleBook) -> None:
+        self.book = book
+        self.log = log
+        self.keys = keys
+        self.rules = rules
+        self.catalogue = Catalogue()
+
+    async def refresh(self) -> Catalogue:
+        """Bring the catalogue up to date."""
+        query = (Interest((TRADE,), after=self.catalogue.position),)
+        rows, _ = await self.log.read(query)
+        self.catalogue = self.catalogue.advance(REGISTRY.decode(row) for row in rows)
+        return self.catalogue
+
+    def known(self, at: datetime) -> Known:
+        """Give what is known at an instant before any message.
+
+        Raises:
+            RulesOutdated: the book follows other rules than were loaded here.
+        """
+        adopted = self.catalogue.rules[-1] if self.catalogue.rules else None
+        loaded = f"{self.rules.pack.sha256}/{self.rules.settings.sha256}"
+        if adopted is None or adopted.fact.subject != loaded:
+            raise RulesOutdated(adopted.fact.subject if adopted else "none", loaded)
+        return Known(self.book, self.catalogue, self.rules.at(at), adopted.id)
+
+    async def attempt(self, once: Callable[[], Awaitable[T]]) -> T:
+        """Carry a command out, from its beginning again whenever something had to be learnt."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await once()
+            except Learn:
+                await self.refresh()
+        return await once()
+
+    async def settle(
+        self,
+        query: Query,
+        decide: Decide,
+        origin: Origin,
+        keys: Mapping[DataKeyId, bytes] | None = None,
+    ) -> Settled:
+        """Decide on the facts that `query` names, seal what follows under `keys`, append it.
+
+        Raises:
+            CatalogueMoved: the query asks for the catalogue, and it has moved.
+        """
+        catalogue = self.catalogue
+
+        def rows(history: Sequence[AnyRow]) -> list[Row]:
+            _hold_still(catalogue, history)
+            decoded = [REGISTRY.decode(row, self.book) for row in history]
+            return [encode(draft, origin, keys or {}) for draft in decide(decoded)]
+
+        outcome = await self.log.submit(query, rows)
+        return Settled(
+            tuple(REGISTRY.decode(row) for row in outcome.history),
+            tuple(REGISTRY.decode(row) for row in outcome.appended),
+            outcome.head,
+        )
+
+
+def _hold_still(catalogue: Catalogue, history: Iterable[AnyRow]) -> None:
+    for row in history:
+        position = row.position if isinstance(row, StoredRow) else None
+        if TRADE in row.tags and (position is None or position > catalogue.position):
+            raise CatalogueMoved
+
+
+def encode(draft: Draft, origin: Origin, keys: Mapping[DataKeyId, bytes]) -> Row:
+    """Turn a draft into a row, its text sealed under the data key of its own consumer."""
+    if draft.text is None:
+        return REGISTRY.encode(draft, origin)
+    key = data_key_of(draft.fact)
+    name = fact_id(origin.book, type(draft.fact), draft.fact.subject, draft.n)
+    return REGISTRY.encode(draft, origin, seal(keys[key], key, name, draft.text))
+
+
+def data_key_of(fact: Fact) -> DataKeyId:
+    """Give which data key seals the text of a fact."""
+    about = getattr(fact, "ref", fact)
+    return DataKeyId(about.consumer, utc_month(fact.occurred_at), "text")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType] - each fact with a text has both

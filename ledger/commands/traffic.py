@@ -1,0 +1,250 @@
+"""Take in what gateways report: messages and receipts.
+
+The answer to a message is told from its stored facts, after the commit, the same for the
+first time and for a repeat.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from ledger.commands.desk import Desk, KeyWanted, Learn, Settled, data_key_of
+from ledger.decisions import exchange, receipt
+from ledger.decisions.refusals import ConflictingDuplicate, UnknownGateway, UnknownLink
+from ledger.decisions.story import Known, Mo, mo_id
+from ledger.facts.base import Draft, Recorded
+from ledger.facts.book import GatewayDeclared
+from ledger.facts.registry import REGISTRY, Origin, stored_name
+from ledger.facts.tags import tag
+from ledger.facts.traffic import (
+    Billed,
+    ConflictingDuplicateReceived,
+    MoReceived,
+    MtEmitted,
+)
+from ledger.log.rows import Interest
+from ledger.vault import DataKeyId, fingerprint, pseudonym, unseal, utc_month
+
+
+_EMITTED = frozenset({stored_name(MtEmitted)})
+
+
+class ChargeUnread(Learn):
+    """The message appeared after its charge was looked for, so its charge was not read."""
+
+
+class IncomingMo(NamedTuple):
+    """A message as a gateway hands it over; `stated_at` is its time as the gateway tells it."""
+
+    gateway: str
+    smsc: str
+    gateway_message_id: str
+    sender: str
+    """What the operator names the consumer by: an alias in France, elsewhere a number."""
+    short_code: str
+    text: str
+    stated_at: datetime | None
+    operator_message_id: str | None = None
+
+
+class IncomingReceipt(NamedTuple):
+    """A receipt as a gateway hands it over."""
+
+    mt: str
+    gateway: str
+    outcome: receipt.ReceiptOutcome
+    billed: Billed
+    raw_status: str
+    stated_at: datetime | None
+    operator_message_id: str | None = None
+
+
+class Answer(NamedTuple):
+    """What the gateway is told: the text to send (none: nothing), and what it costs."""
+
+    mo: str
+    mt: str | None
+    text: str
+    billing_code: str
+    repeated: bool
+    position: int
+
+
+async def receive_mo(
+    desk: Desk, incoming: IncomingMo, origin: Origin, arrived_at: datetime
+) -> Answer:
+    """Take in a message and give the answer to it, the first answer again for a repeat.
+
+    Raises:
+        UnknownGateway: the gateway was not declared in this book.
+        UnknownLink: it was not declared with the link that it names.
+        ConflictingDuplicate: another message came under this id; both are kept.
+        RulesOutdated: this process decides by other rules than the book.
+    """
+    keys: dict[DataKeyId, bytes | None] = {}
+
+    async def once() -> Answer:
+        mo, known = _judge(desk, incoming, arrived_at)
+        key = DataKeyId(mo.consumer, utc_month(mo.occurred_at), "text")
+        keys[key] = await desk.keys.ensure(key, incoming.sender)
+        mo = mo._replace(fingerprint=_fingerprint(keys[key], mo) or "")
+        while True:
+            try:
+                return await _settle_mo(desk, mo, known, origin, keys)
+            except KeyWanted as wanted:
+                found = await desk.keys.find([wanted.key])
+                keys[wanted.key] = found.get(wanted.key)
+
+    return await desk.attempt(once)
+
+
+async def receive_receipt(
+    desk: Desk, incoming: IncomingReceipt, origin: Origin, arrived_at: datetime
+) -> Settled:
+    """Take in a receipt: joined to its message, or kept as an orphan until that appears.
+
+    Raises:
+        UnknownGateway: the gateway was not declared in this book.
+    """
+    gateway = await _gateway(desk, incoming.gateway)
+    at, stated = _judge_time(incoming.stated_at, arrived_at, gateway)
+    report = receipt.Receipt(
+        mt=incoming.mt,
+        gateway=incoming.gateway,
+        outcome=incoming.outcome,
+        billed=incoming.billed,
+        raw_status=incoming.raw_status,
+        operator_message_id=incoming.operator_message_id,
+        occurred_at=at,
+        stated_at=stated,
+    )
+
+    async def once() -> Settled:
+        charge = await _charge_on(desk, report.mt)
+
+        def decide(history: list[Recorded]) -> list[Draft]:
+            known = receipt.message((one.fact for one in history), report.mt)
+            if known.emitted and known.emitted.ref.charge != charge:
+                raise ChargeUnread
+            return receipt.receive(report, known, desk.book, desk.rules.pack.zone)
+
+        query = [Interest((tag("mt", report.mt),))]
+        if charge is not None:
+            query.append(Interest((tag("charge", charge),)))
+        return await desk.settle(tuple(query), decide, origin)
+
+    return await desk.attempt(once)
+
+
+async def _charge_on(desk: Desk, mt: str) -> str | None:
+    """Find the charge that rides on a message; it never changes once the message is there."""
+    rows, _ = await desk.log.read((Interest((tag("mt", mt),), _EMITTED),))
+    found = (REGISTRY.decode(row).fact for row in rows)
+    return next((fact.ref.charge for fact in found if isinstance(fact, MtEmitted)), None)
+
+
+async def _gateway(desk: Desk, name: str) -> GatewayDeclared:
+    gateway = desk.catalogue.gateway(name) or (await desk.refresh()).gateway(name)
+    if gateway is None:
+        raise UnknownGateway(name)
+    return gateway
+
+
+def _judge(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, Known]:
+    """Name the message, its operator, its consumer and its time, by the catalogue as known."""
+    gateway = desk.catalogue.gateway(incoming.gateway)
+    if gateway is None:
+        raise UnknownGateway(incoming.gateway)
+    operator = gateway.operators.get(incoming.smsc)
+    if operator is None:
+        raise UnknownLink(incoming.gateway, incoming.smsc)
+    at, stated = _judge_time(incoming.stated_at, arrived_at, gateway)
+    known = desk.known(at)
+    day = at.astimezone(UTC).date().isoformat() if gateway.recycles_ids else ""
+    mo = Mo(
+        mo=mo_id(desk.book, incoming.gateway, incoming.gateway_message_id, day),
+        gateway=incoming.gateway,
+        smsc=incoming.smsc,
+        gateway_message_id=incoming.gateway_message_id,
+        operator_message_id=incoming.operator_message_id,
+        consumer=_consumer(desk, known, incoming, operator, at),
+        short_code=incoming.short_code,
+        operator=operator,
+        text=incoming.text,
+        fingerprint="",
+        occurred_at=at,
+        stated_at=stated,
+    )
+    return mo, known
+
+
+def _judge_time(
+    stated: datetime | None, arrived_at: datetime, gateway: GatewayDeclared
+) -> tuple[datetime, str | None]:
+    """Take the gateway's time, or ours where the two are too far apart; ours keeps theirs."""
+    tolerance = timedelta(seconds=gateway.clock_tolerance_seconds)
+    if stated is None:
+        return arrived_at, None
+    if abs(stated - arrived_at) > tolerance:
+        return arrived_at, stated.isoformat()
+    return stated, None
+
+
+def _consumer(desk: Desk, known: Known, incoming: IncomingMo, operator: str, at: datetime) -> str:
+    """Name the consumer: an alias within its operator and the code's group, a number anywhere."""
+    rules = known.rules
+    if rules.consumer_scope == "operator_and_alias_group":
+        code = known.catalogue.code(incoming.short_code, operator, at)
+        scope = (operator, code.alias_group if code else f"code {incoming.short_code}")
+    else:
+        scope = ("book",)
+    named = (desk.book, rules.consumer_kind, *scope, incoming.sender)
+    return pseudonym(desk.keys.pseudonym_key, desk.keys.pseudonym_version, *named)
+
+
+async def _settle_mo(
+    desk: Desk, mo: Mo, known: Known, origin: Origin, keys: dict[DataKeyId, bytes | None]
+) -> Answer:
+    def fingerprint_of(stored: MoReceived | ConflictingDuplicateReceived) -> str | None:
+        key = data_key_of(stored)
+        if key not in keys:
+            raise KeyWanted(key)
+        return _fingerprint(keys[key], mo)
+
+    def decide(history: list[Recorded]) -> list[Draft]:
+        facts = [one.fact for one in history]
+        return exchange.receive(mo, facts, known, fingerprint_of)
+
+    held = {key: secret for key, secret in keys.items() if secret is not None}
+    settled = await desk.settle(exchange.rests_on(mo, known), decide, origin, held)
+    received = [one.fact for one in settled.facts if isinstance(one.fact, MoReceived)]
+    if fingerprint_of(received[0]) not in {received[0].fingerprint, None}:
+        raise ConflictingDuplicate(mo.mo)
+    return await answer(desk, mo.mo, settled)
+
+
+def _fingerprint(key: bytes | None, mo: Mo) -> str | None:
+    return None if key is None else fingerprint(key, mo.consumer, mo.short_code, mo.text)
+
+
+async def answer(desk: Desk, mo: str, settled: Settled) -> Answer:
+    """Tell from an exchange's stored facts what the gateway is answered.
+
+    Once the key of the text is gone there is nothing left to say, so nothing is sent.
+    """
+    emitted = _answering(mo, settled.facts)
+    repeated = not settled.appended
+    if emitted is None:
+        return Answer(mo, None, "", "", repeated, settled.head)
+    fact, mt = emitted
+    key_id = data_key_of(mt)
+    key = (await desk.keys.find([key_id])).get(key_id)
+    text = unseal(key, fact.id, mt.text) if key and mt.text else ""
+    return Answer(mo, mt.ref.mt, text, mt.billing_code, repeated, settled.head)
+
+
+def _answering(mo: str, facts: Iterable[Recorded]) -> tuple[Recorded, MtEmitted] | None:
+    for one in facts:
+        if isinstance(one.fact, MtEmitted) and one.fact.ref.cause == mo:
+            return one, one.fact
+    return None

@@ -1,0 +1,57 @@
+"""What the ledger says no to, each refusal with a type of its own.
+
+Refusal
+├── UnknownGateway          no such gateway was declared in this book
+├── UnknownLink             the gateway names a link whose operator it was not declared with
+├── ConflictingDuplicate    another message came under this id; kept as a fact of its own
+├── UnknownExchange         no message of that id was received
+└── RulesOutdated           other rules were adopted than those this process decides by
+
+A refusal says what happened and carries data. How it is told to whom is the faces' matter.
+"""
+
+
+class Refusal(Exception):
+    """A request was understood, and the answer is no."""
+
+
+class UnknownGateway(Refusal):
+    """No such gateway was declared in this book."""
+
+    def __init__(self, gateway: str) -> None:
+        super().__init__(f"no gateway {gateway!r} is declared")
+        self.gateway = gateway
+
+
+class UnknownLink(Refusal):
+    """The gateway names a link to an operator that it was not declared with."""
+
+    def __init__(self, gateway: str, smsc: str) -> None:
+        super().__init__(f"gateway {gateway!r} was not declared with a link {smsc!r}")
+        self.gateway = gateway
+        self.smsc = smsc
+
+
+class ConflictingDuplicate(Refusal):
+    """Another message came under this id before; both are kept, only the first had effect."""
+
+    def __init__(self, mo: str) -> None:
+        super().__init__(f"another message was received under the id of {mo}")
+        self.mo = mo
+
+
+class UnknownExchange(Refusal):
+    """No message of that id was received."""
+
+    def __init__(self, mo: str) -> None:
+        super().__init__(f"no message {mo} was received")
+        self.mo = mo
+
+
+class RulesOutdated(Refusal):
+    """The book follows other rules than this process was started with, so it decides nothing."""
+
+    def __init__(self, adopted: str, loaded: str) -> None:
+        super().__init__(f"the book adopted rules {adopted}, but {loaded} are loaded: start again")
+        self.adopted = adopted
+        self.loaded = loaded

@@ -1,0 +1,159 @@
+"""The facts of one exchange as they come about, each caused by the one before it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from ledger.catalogue import Catalogue
+from ledger.decisions import opt_out, receipt
+from ledger.decisions.charging import Purchase
+from ledger.facts.base import Draft, Fact
+from ledger.facts.consent import OptOutLifted
+from ledger.facts.registry import fact_id
+from ledger.facts.traffic import KeywordUnmatched, MoReceived, MtEmitted, MtKind, MtRef
+from ledger.rules.inforce import Rules
+from ledger.texts import segments
+from ledger.words import derived_id
+
+UnmatchedReason = Literal["unknown_code", "no_words", "unknown_keyword", "not_on_sale"]
+
+
+class Mo(NamedTuple):
+    """A message as it reached us, in the clear, its consumer already a pseudonym."""
+
+    mo: str
+    gateway: str
+    smsc: str
+    gateway_message_id: str
+    operator_message_id: str | None
+    consumer: str
+    short_code: str
+    operator: str
+    text: str
+    fingerprint: str
+    occurred_at: datetime
+    stated_at: str | None
+
+
+class Known(NamedTuple):
+    """What is known before any message: the book, its catalogue, and the rules of the moment."""
+
+    book: str
+    catalogue: Catalogue
+    rules: Rules
+    rules_fact: str
+    """The id of the fact that adopted the rules."""
+
+
+def mo_id(book: str, gateway: str, gateway_message_id: str, day: str = "") -> str:
+    """Give the id of an MO; `day` is its UTC day where the gateway's ids come again."""
+    return derived_id(book, "mo", gateway, gateway_message_id, day)
+
+
+def mt_id(book: str, cause: str) -> str:
+    """Give the id of the answer to a message."""
+    return derived_id(book, "mt", cause, "answer", 0)
+
+
+class Exchange:
+    """The facts of one exchange as they come about, each caused by the one before it."""
+
+    def __init__(self, mo: Mo, known: Known, history: Iterable[Fact]) -> None:
+        self.mo = mo
+        self.known = known
+        self.history = tuple(history)
+        self.scopes = opt_out.stopped(self.history)
+        self.drafts: list[Draft] = []
+        self._cause: Draft | None = None
+
+    def add(self, fact: Fact, text: str | None = None) -> None:
+        """Let a fact follow from the last one."""
+        self._append(fact, text)
+        self._cause = self.drafts[-1]
+
+    def _append(self, fact: Fact, text: str | None = None) -> None:
+        cause = self._cause
+        caused_by = cause and fact_id(
+            self.known.book, type(cause.fact), cause.fact.subject, cause.n
+        )
+        n = sum(1 for draft in self.drafts if type(draft.fact) is type(fact))
+        self.drafts.append(Draft(fact, n, exchange=self.mo.mo, caused_by=caused_by, text=text))
+
+    def received(self) -> None:
+        """Record the message itself."""
+        mo = self.mo
+        self.add(
+            MoReceived(
+                mo=mo.mo,
+                gateway=mo.gateway,
+                smsc=mo.smsc,
+                gateway_message_id=mo.gateway_message_id,
+                operator_message_id=mo.operator_message_id,
+                consumer=mo.consumer,
+                short_code=mo.short_code,
+                operator=mo.operator,
+                fingerprint=mo.fingerprint,
+                occurred_at=mo.occurred_at,
+                stated_at=mo.stated_at,
+            ),
+            mo.text,
+        )
+
+    def unmatched(self, reason: UnmatchedReason) -> None:
+        """Record that the message asked for nothing on sale."""
+        self.add(
+            KeywordUnmatched(
+                mo=self.mo.mo,
+                consumer=self.mo.consumer,
+                short_code=self.mo.short_code,
+                operator=self.mo.operator,
+                reason=reason,
+                catalogue_position=self.known.catalogue.position,
+                occurred_at=self.mo.occurred_at,
+            )
+        )
+
+    def lift(self, service: str | None) -> None:
+        """Lift what the consumer had stopped and now writes to again; beside the chain."""
+        for scope in opt_out.lifted_by(self.scopes, self.mo.short_code, service):
+            self._append(
+                OptOutLifted(
+                    consumer=self.mo.consumer,
+                    mo=self.mo.mo,
+                    short_code=self.mo.short_code,
+                    operator=self.mo.operator,
+                    service=scope.service,
+                    occurred_at=self.mo.occurred_at,
+                )
+            )
+
+    def emit(self, kind: MtKind, text: str, sold: Purchase | None, charge_id: str | None) -> None:
+        """Record the answer; it is free unless a charge rides on it."""
+        mt = mt_id(self.known.book, self.mo.mo)
+        free = self.known.rules.free_billing_code
+        self.add(
+            MtEmitted(
+                ref=MtRef(
+                    mt=mt,
+                    cause=self.mo.mo,
+                    consumer=self.mo.consumer,
+                    short_code=self.mo.short_code,
+                    operator=self.mo.operator,
+                    merchant=sold.service.merchant if sold else None,
+                    service=sold.service.service if sold else None,
+                    charge=charge_id,
+                ),
+                kind=kind,
+                billing_code=sold.tariff.billing_code if sold and charge_id else free,
+                parts=segments(text).parts,
+                occurred_at=self.mo.occurred_at,
+            ),
+            text,
+        )
+        self.join(mt)
+
+    def join(self, mt: str) -> None:
+        """Let the receipts that came before their message take effect."""
+        facts = (*self.history, *(draft.fact for draft in self.drafts))
+        known = receipt.message(facts, mt)
+        self.drafts.extend(receipt.join(known, self.known.book, self.known.rules.zone))
