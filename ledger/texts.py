@@ -1,0 +1,186 @@
+"""The texts of messages: templates and their values, and how many segments a text takes.
+
+Source: 3GPP TS 23.038 (the alphabets) and TS 23.040 9.2.3.24 (concatenated messages).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from ledger.money import micros_text
+
+Encoding = Literal["gsm7", "ucs2"]
+
+REPLY_PLACEHOLDERS = frozenset({"code", "argument", "price", "publisher", "desk", "service"})
+"""What the template of a service's answer may name."""
+CODE_PLACEHOLDERS = frozenset({"code", "publisher", "desk"})
+"""What the texts of a short code may name: its error, STOP and CONTACT."""
+
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION = frozenset("\f^{}\\[~]|€")
+"""Written as an escape and a second septet. Source: 3GPP TS 23.038 6.2.1.1."""
+_PART = {"gsm7": 153, "ucs2": 67}
+"""Units of one part of a concatenated message, its header of 6 octets taken off."""
+
+_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+_BRACES = re.compile(r"\{[^{}]*\}|[{}]")
+_IN_GSM = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "«": '"', "»": '"'}
+    | {"\u2013": "-", "\u2014": "-", "œ": "oe", "Œ": "OE"}
+)
+"""Characters that the GSM alphabet lacks, as telephones write them."""
+
+
+class Room(NamedTuple):
+    """How much one message holds: septets in GSM-7, or 16-bit units in UCS-2."""
+
+    gsm7: int = 160
+    ucs2: int = 70
+
+    def units(self, encoding: Encoding) -> int:
+        """Give the room in one encoding."""
+        return self.gsm7 if encoding == "gsm7" else self.ucs2
+
+
+class Segments(NamedTuple):
+    """How a text is sent; `units` are septets in GSM-7 and 16-bit units in UCS-2."""
+
+    encoding: Encoding
+    parts: int
+    units: int
+
+
+ONE_SEGMENT = Room()
+
+
+def segments(text: str) -> Segments:
+    """Say in which alphabet a text is sent, and in how many parts.
+
+    One character outside the GSM alphabet turns the whole text to UCS-2. No character is
+    split between two parts.
+    """
+    encoding = _encoding(text)
+    widths = [_width(character, encoding) for character in text]
+    units = sum(widths)
+    if units <= ONE_SEGMENT.units(encoding):
+        return Segments(encoding, 1, units)
+    return Segments(encoding, _parts(widths, _PART[encoding]), units)
+
+
+def price_text(micros: int, currency: str) -> str:
+    """Write a price as a consumer is told it: `3.00 EUR`."""
+    return f"{micros_text(micros)} {currency}"
+
+
+def render(template: str, values: Mapping[str, str], room: Room = ONE_SEGMENT) -> str:
+    """Fill a template in, so that the text fits into `room`; never raises.
+
+    Values come without line breaks and control characters. The argument gives way: it is
+    written in the GSM alphabet if everything else is, and shortened to what is left. Should
+    the rest alone be too long, which the catalogue refuses, its end is cut off. A
+    placeholder without a value is left out.
+    """
+    tidy = {name: " ".join(_without_controls(value).split()) for name, value in values.items()}
+    argument = tidy.pop("argument", "")
+    fixed = _filled(template, tidy)
+    encoding = _encoding(fixed)
+    if encoding == "gsm7":
+        argument = "".join(map(_gsm_form, argument))
+    places = sum(found == "argument" for found in _PLACEHOLDER.findall(template))
+    if places:
+        left = max(0, room.units(encoding) - _units(fixed, encoding)) // places
+        fixed = _filled(template, {**tidy, "argument": _cut(argument, encoding, left).rstrip()})
+    return _cut(fixed, encoding, room.units(encoding))
+
+
+def template_problems(template: str, allowed: Iterable[str]) -> list[str]:
+    """Say what is wrong with a template by itself, where `allowed` names its placeholders."""
+    known = {f"{{{name}}}" for name in allowed}
+    strangers = [found for found in _BRACES.findall(template) if found not in known]
+    problems = [
+        f"{found} is no placeholder that may stand here; these may: {', '.join(sorted(known))}"
+        for found in dict.fromkeys(strangers)
+    ]
+    if _without_controls(template) != template.replace("\n", " "):
+        problems.append("holds a control or invisible character")
+    if not template.strip():
+        problems.append("must not be empty")
+    return problems
+
+
+def overflow(text: str, room: Room = ONE_SEGMENT) -> str | None:
+    """Say how a text is too long for `room`; None where it fits."""
+    encoding = _encoding(text)
+    units, most = _units(text, encoding), room.units(encoding)
+    if units <= most:
+        return None
+    if encoding == "gsm7":
+        return f"takes {units} characters, and one message holds {most}"
+    foreign = "".join(dict.fromkeys(c for c in text if c not in _BASIC | _EXTENSION))
+    return f"takes {units} characters, and one message holds {most} because of {foreign!r}"
+
+
+def _encoding(text: str) -> Encoding:
+    return "gsm7" if all(c in _BASIC or c in _EXTENSION for c in text) else "ucs2"
+
+
+def _width(character: str, encoding: Encoding) -> int:
+    if encoding == "gsm7":
+        return 2 if character in _EXTENSION else 1
+    return 2 if ord(character) > 0xFFFF else 1  # noqa: PLR2004 - the end of the basic plane
+
+
+def _units(text: str, encoding: Encoding) -> int:
+    return sum(_width(character, encoding) for character in text)
+
+
+def _parts(widths: Iterable[int], room: int) -> int:
+    parts, used = 1, 0
+    for width in widths:
+        if used + width > room:
+            parts, used = parts + 1, 0
+        used += width
+    return parts
+
+
+def _cut(text: str, encoding: Encoding, units: int) -> str:
+    """Keep the beginning of a text that takes at most `units`."""
+    used = 0
+    for at, character in enumerate(text):
+        used += _width(character, encoding)
+        if used > units:
+            return text[:at]
+    return text
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    """Put values in, once: what looks like a placeholder within a value stays as it is."""
+
+    def value(found: re.Match[str]) -> str:
+        return values.get(found[1], "") if found[1] in REPLY_PLACEHOLDERS else found[0]
+
+    return _PLACEHOLDER.sub(value, template)
+
+
+def _gsm_form(character: str) -> str:
+    """Write a character in the GSM alphabet: itself, without its accent, or not at all."""
+    if character in _BASIC or character in _EXTENSION:
+        return character
+    plain = unicodedata.normalize("NFKD", character.translate(_IN_GSM))
+    return "".join(c for c in plain if c in _BASIC or c in _EXTENSION)
+
+
+def _without_controls(text: str) -> str:
+    """Put a space for each control character, and nothing for invisible or broken ones."""
+    return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cc":
+        return " "
+    return "" if category in {"Cf", "Cs"} else character
