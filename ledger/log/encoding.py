@@ -25,6 +25,7 @@ _length = struct.Struct("!i").pack
 _fields = struct.Struct("!hi").pack
 _place = struct.Struct("!iqiq").pack
 _array = struct.Struct("!iiiii").pack
+_empty_array = struct.Struct("!iii").pack
 _bigint = struct.Struct("!iq").pack
 
 
@@ -44,12 +45,13 @@ def encoded_row(book: str, row: Row) -> bytes:
         UnicodeEncodeError: The type or a tag cannot be written as UTF-8.
     """
     tags = [tag.encode() for tag in row.tags]
-    terms = [_bigint(8, term(book, tag)) for tag in row.tags]
     return b"".join(
         (
             _sized(row.type.encode()),
-            _sized(_array_of(TEXT_OID, [_sized(tag) for tag in tags])),
-            _sized(_array_of(BIGINT_OID, terms)),
+            _sized(_array_of(TEXT_OID, b"".join([_sized(tag) for tag in tags]), len(tags))),
+            _sized(
+                _array_of(BIGINT_OID, _bigints([term(book, tag) for tag in row.tags]), len(tags))
+            ),
             _sized(row.data),
         )
     )
@@ -73,7 +75,9 @@ def _sized(content: bytes) -> bytes:
     return _length(len(content)) + content
 
 
-def _array_of(oid: int, elements: list[bytes]) -> bytes:
-    if not elements:
-        return struct.pack("!iii", 0, 0, oid)
-    return _array(1, 0, oid, len(elements), 1) + b"".join(elements)
+def _bigints(values: list[int]) -> bytes:
+    return b"".join([_bigint(8, value) for value in values])
+
+
+def _array_of(oid: int, elements: bytes, count: int) -> bytes:
+    return _array(1, 0, oid, count, 1) + elements if count else _empty_array(0, 0, oid)

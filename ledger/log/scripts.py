@@ -8,6 +8,8 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple, TypeVar
 
+import msgspec
+
 from ledger.log import statements as sql
 from ledger.log.batch import Decided, Outcome, Proposal, belongs, decide_all, place
 from ledger.log.encoding import EPOCH, copy_payload, encoded_row, term
@@ -102,7 +104,8 @@ def appending(
         yield (Ask(sql.COMMIT),)
         return None
     tail = [_stored(book, position, fields) for position, *fields in records]
-    decided = decide_all(proposals, read.histories, tail, decided, prepare)
+    if tail:
+        decided = decide_all(proposals, read.histories, tail, decided, prepare)
     yield from _written(book, decided, head, room, recorded_at)
     return place(book, decided, head, recorded_at)
 
@@ -170,17 +173,16 @@ def _found(
 
 
 def _look_up(book: str, interests: Sequence[Interest]) -> dict[str, Any]:
-    return {
-        "book": book,
-        "numbers": list(range(len(interests))),
-        "terms": [_literal(term(book, tag) for tag in interest.tags) for interest in interests],
-        "types": ["\n".join(sorted(interest.types)) for interest in interests],
-        "afters": [interest.after for interest in interests],
-    }
-
-
-def _literal(terms: Iterable[int]) -> str:
-    return "{" + ",".join(map(str, terms)) + "}"
+    wanted = [
+        {
+            "n": n,
+            "terms": [term(book, tag) for tag in interest.tags],
+            "types": sorted(interest.types),
+            "after": interest.after,
+        }
+        for n, interest in enumerate(interests)
+    ]
+    return {"book": book, "interests": msgspec.json.encode(wanted).decode()}
 
 
 def _stored(book: str, position: int, fields: Sequence[Any]) -> StoredRow:

@@ -17,27 +17,24 @@ HEAD = "SELECT position, recorded_at FROM heads WHERE book = %s"
 READ_BY_TAGS = """
 SELECT heads.position, wanted.n, found.*
 FROM heads
-LEFT JOIN LATERAL (
-    SELECT *
-    FROM unnest(%(numbers)s::int [], %(terms)s::text [], %(types)s::text [], %(afters)s::bigint [])
-        AS wanted (n, terms, types, after)
-) AS wanted ON TRUE
+LEFT JOIN json_to_recordset(%(interests)s::json)
+    AS wanted (n int, terms bigint [], types text [], after bigint) ON TRUE
 LEFT JOIN LATERAL (
     SELECT facts.position, facts.recorded_at, facts.type, facts.tags, facts.data
     FROM facts
     WHERE
-        facts.terms @> wanted.terms::bigint []
+        facts.terms @> wanted.terms
         AND facts.book ~>=~ %(book)s AND facts.book ~<=~ %(book)s
-        AND (wanted.types = '' OR facts.type = ANY(string_to_array(wanted.types, E'\\n')))
+        AND (wanted.types = '{}' OR facts.type = ANY(wanted.types))
     OFFSET 0
 ) AS found ON found.position > wanted.after
 WHERE heads.book = %(book)s
 """
 """Interests → the head, and for each interest its number with each of its rows, or with nulls.
 
-One statement, so head and rows come from one snapshot. `terms` are array literals; `types` are
-separated by line feeds, none meaning any. Inside the fence of OFFSET 0 nothing fits the primary
-key, so the planner has only the index on terms to choose; the partitions of other books stay shut.
+One statement, so head and rows come from one snapshot. No types mean any. Inside the fence of
+OFFSET 0 nothing fits the primary key, so the planner has only the index on terms to choose; the
+partitions of other books stay shut.
 """
 
 READ_RANGE = """
