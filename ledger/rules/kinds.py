@@ -7,7 +7,7 @@ hold; such a kind then comes together with the decision that reads it.
 from datetime import time
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from ledger.money import micros_text
 from ledger.rules.codes import PATTERN, overlap_unclearly
@@ -20,8 +20,8 @@ from ledger.rules.inforce import (
     Stopped,
     StopScope,
 )
-from ledger.rules.schema import Amount, Percentage, Rule, Text, Whole
-from ledger.rules.toml_file import STRICT, ListOf, SomeOf
+from ledger.rules.schema import Amount, Percentage, Rule, Text, Whole, Window
+from ledger.rules.toml_file import ListOf, SomeOf
 
 ANY_CODE = "*"
 """In a price rule: every code for which no range says otherwise."""
@@ -158,35 +158,6 @@ class SilenceRule(Rule):
     def shown(self) -> str:
         """The effect."""
         return f"ends {', '.join(self.ends)}; free confirmations: {self.confirmations}"
-
-
-class Window(BaseModel):
-    """The time over which a cap counts; `each_charge` counts nothing but the charge itself."""
-
-    model_config = STRICT
-
-    kind: Literal["each_charge", "calendar", "rolling"]
-    n: Whole | None = None
-    unit: Literal["minute", "hour", "day", "week", "month"] | None = None
-    zone: Text | None = None
-
-    @model_validator(mode="after")
-    def _is_complete(self) -> Self:
-        length = (self.n is not None, self.unit is not None)
-        wanted = (self.kind != "each_charge",) * 2
-        if length != wanted or (self.zone is not None) != (self.kind == "calendar"):
-            raise ValueError(
-                "a calendar window has n, unit and zone, a rolling one n and unit, "
-                "each_charge none of them"
-            )
-        return self
-
-    @property
-    def shown(self) -> str:
-        """The window in words."""
-        if self.kind == "each_charge":
-            return "each charge"
-        return " ".join(str(part) for part in (self.n, self.kind, self.unit, self.zone) if part)
 
 
 class SpendingCapRule(Rule):

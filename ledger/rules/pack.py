@@ -95,11 +95,6 @@ class RulePack:
         return self.contents.country
 
     @property
-    def currency(self) -> str:
-        """The ISO 4217 code of every amount in the pack."""
-        return self.contents.currency
-
-    @property
     def zone(self) -> str:
         """The IANA name of the zone in which the pack's days are counted."""
         return self.contents.zone

@@ -100,3 +100,32 @@ class Rule(BaseModel):
     def _shares_with(self, other: "Rule") -> str:
         """Say what two rules of one kind both speak of; the subject unless told otherwise."""
         return self.subject if self.subject == other.subject else ""
+
+
+class Window(BaseModel):
+    """The time over which a cap counts; `each_charge` counts nothing but the charge itself."""
+
+    model_config = STRICT
+
+    kind: Literal["each_charge", "calendar", "rolling"]
+    n: Whole | None = None
+    unit: Literal["minute", "hour", "day", "week", "month"] | None = None
+    zone: Text | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        length = (self.n is not None, self.unit is not None)
+        wanted = (self.kind != "each_charge",) * 2
+        if length != wanted or (self.zone is not None) != (self.kind == "calendar"):
+            raise ValueError(
+                "a calendar window has n, unit and zone, a rolling one n and unit, "
+                "each_charge none of them"
+            )
+        return self
+
+    @property
+    def shown(self) -> str:
+        """The window in words."""
+        if self.kind == "each_charge":
+            return "each charge"
+        return " ".join(str(part) for part in (self.n, self.kind, self.unit, self.zone) if part)

@@ -207,7 +207,7 @@ def _meaning(place: Place) -> str:
     """Say what a key is for and how it could read; nothing for a key that is not ours."""
     names = [step for step in place if isinstance(step, str)]
     model = CaptureSetting if len(names) > 1 else Settings
-    field = model.model_fields.get(names[-1]) if names else None
+    field = model.model_fields.get(names[-1]) if names[-1:] == list(place[-1:]) else None
     if field is None or not field.examples:
         return ""
     return f" ({field.description}; for example {names[-1]} = {field.examples[0]})"
