@@ -11,7 +11,7 @@ SHIPPED = Path(__file__).parent.parent / "settings" / "fr.toml"
 
 WHOLE = """\
 pack = "fr"
-legal_entity = "Exemple Éditions SAS"
+legal_entity = "Éditions du Canal SAS"
 log_origin = "log.example/fr"
 acting = "agent"
 free_billing_code = "FREE"
