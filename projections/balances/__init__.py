@@ -1,0 +1,1 @@
+"""Account balances by value day and recorded day."""

@@ -1,0 +1,1 @@
+"""Every charge with the state it is in."""

@@ -1,0 +1,82 @@
+"""What a projection is: a pure fold from facts to rows of deltas, and the merge of two such rows.
+
+A fold sees facts in the order of their positions and does no I/O. Its merge is associative,
+with "no rows" as identity, so that any batching, and any contiguous ranges folded apart and
+combined in order, give the same rows.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from ledger.facts.base import Fact, Recorded
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+Deltas = Mapping[K, V]
+"""What a range of facts does to each row that it touches, by the row's key within its book."""
+
+
+class Context(NamedTuple):
+    """What a book says of itself and no single fact repeats."""
+
+    zone: str
+    """The IANA time zone in which its days are told, as the book's opening gives it."""
+
+
+class UnknownToTheFold(LookupError):
+    """A fold names this fact neither as read nor as ignored."""
+
+
+@dataclass(frozen=True)
+class Fold(Generic[K, V]):
+    """The pure half of a projection; `name` is also the name of its table.
+
+    A new `version` says that the same facts now give other rows, so that what is there has
+    to be rebuilt.
+    """
+
+    name: str
+    version: int
+    reads: frozenset[type[Fact]]
+    ignores: frozenset[type[Fact]]
+    """Every other fact, each one named, so that a new fact cannot be forgotten."""
+    changes: Callable[[Recorded, Context], Iterable[tuple[K, V]]]
+    """What one fact that is read does: rows' keys, each with its delta."""
+    merge: Callable[[V, V], V]
+    """The deltas of an earlier and of a later range on one row, as one; associative."""
+
+    def fold(self, facts: Sequence[Recorded], context: Context) -> dict[K, V]:
+        """Give what facts, in the order of their positions, do together.
+
+        Raises:
+            UnknownToTheFold: a fact is named neither as read nor as ignored.
+        """
+        deltas: dict[K, V] = {}
+        for recorded in facts:
+            kind = type(recorded.fact)
+            if kind in self.reads:
+                _gather(deltas, self.changes(recorded, context), self.merge)
+            elif kind not in self.ignores:
+                raise UnknownToTheFold(f"{self.name}: {kind.__name__}")
+        return deltas
+
+    def combine(self, earlier: Deltas[K, V], later: Deltas[K, V]) -> dict[K, V]:
+        """Give what two adjoining ranges do together."""
+        deltas = dict(earlier)
+        _gather(deltas, later.items(), self.merge)
+        return deltas
+
+    def forgotten(self, facts: Collection[type[Fact]]) -> set[type[Fact]]:
+        """Give those of `facts` that are named in neither or in both of reads and ignores."""
+        return {fact for fact in facts if (fact in self.reads) == (fact in self.ignores)}
+
+
+AnyFold = Fold[Any, Any]
+
+
+def _gather(deltas: dict[K, V], changes: Iterable[tuple[K, V]], merge: Callable[[V, V], V]) -> None:
+    for key, change in changes:
+        known = deltas.get(key)
+        deltas[key] = change if known is None else merge(known, change)

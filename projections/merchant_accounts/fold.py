@@ -1,0 +1,139 @@
+"""Folds charges into what each merchant has in every state of its money.
+
+A charge is in one state at a time. It is counted in the month of its authorization while it is
+pending or released, and in the month of its capture once it is earned. Each fact says which
+state and day it leaves, so every change is a sum and nothing is looked up. This rests on a
+charge's amounts being the same on all its facts.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from operator import add
+from typing import NamedTuple
+
+from ledger.facts import access, book, catalogue, charges, consent, traffic
+from ledger.facts.base import Recorded
+from ledger.facts.charges import (
+    ChargeAuthorized,
+    ChargeCaptured,
+    ChargeReleased,
+    ChargeUnresolved,
+)
+from ledger.money import Waterfall
+from projections.fold import Context, Fold
+
+Change = ChargeAuthorized | ChargeUnresolved | ChargeReleased | ChargeCaptured
+
+
+class Account(NamedTuple):
+    """One line of a merchant's account."""
+
+    merchant: str
+    month: date
+    """The first day of a local month."""
+    short_code: str
+    operator: str
+    service: str
+    currency: str
+
+
+class States(NamedTuple):
+    """Charges by the state they are in: how many, and the merchant's share of them in micros."""
+
+    pending: int = 0
+    pending_micros: int = 0
+    unresolved: int = 0
+    """Those of the pending that nobody answered for in time."""
+    unresolved_micros: int = 0
+    released: int = 0
+    released_micros: int = 0
+    earned: int = 0
+    earned_micros: int = 0
+    price_micros: int = 0
+    """What consumers paid for the earned, tax included."""
+    tax_micros: int = 0
+    """The tax within that price."""
+
+
+def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[Account, States]]:
+    fact = recorded.fact
+    match fact:
+        case ChargeAuthorized():
+            yield _account(fact, fact.value_day), _standing("authorized", fact.amounts, 1)
+        case ChargeUnresolved():
+            share = fact.amounts.merchant
+            yield _account(fact, fact.authorized_day), States(unresolved=1, unresolved_micros=share)
+        case ChargeReleased():
+            account = _account(fact, fact.authorized_day)
+            yield account, _standing(fact.was, fact.amounts, -1)
+            yield account, _standing("released", fact.amounts, 1)
+        case ChargeCaptured():
+            yield _account(fact, fact.authorized_day), _standing(fact.was, fact.amounts, -1)
+            yield _account(fact, fact.value_day), _earned(fact.amounts)
+        case _:
+            raise AssertionError(type(fact).__name__)
+
+
+def _account(fact: Change, day: date) -> Account:
+    ref = fact.ref
+    month = day.replace(day=1)
+    return Account(ref.merchant, month, ref.short_code, ref.operator, ref.service, fact.currency)
+
+
+def _standing(state: str, amounts: Waterfall, sign: int) -> States:
+    """Put one charge into a state that is not earned, or with `sign` -1 take it out."""
+    share = sign * amounts.merchant
+    match state:
+        case "authorized":
+            return States(pending=sign, pending_micros=share)
+        case "unresolved":
+            return States(sign, share, sign, share)
+        case "released":
+            return States(released=sign, released_micros=share)
+        case _:
+            raise AssertionError(state)
+
+
+def _earned(amounts: Waterfall) -> States:
+    return States(
+        earned=1,
+        earned_micros=amounts.merchant,
+        price_micros=amounts.price,
+        tax_micros=amounts.tax,
+    )
+
+
+def _merge(earlier: States, later: States) -> States:
+    return States(*map(add, earlier, later))
+
+
+MERCHANT_ACCOUNTS = Fold(
+    name="merchant_accounts",
+    version=1,
+    reads=frozenset(
+        {
+            charges.ChargeAuthorized,
+            charges.ChargeUnresolved,
+            charges.ChargeReleased,
+            charges.ChargeCaptured,
+        }
+    ),
+    ignores=frozenset(
+        {
+            *(book.BookOpened, book.RulesAdopted, book.GatewayDeclared),
+            *(traffic.MoReceived, traffic.ConflictingDuplicateReceived),
+            *(traffic.KeywordMatched, traffic.KeywordUnmatched),
+            *(traffic.MtEmitted, traffic.MtSubmitted),
+            *(traffic.DeliveryReceived, traffic.DeliveryOrphaned),
+            charges.ChargeRefused,
+            *(consent.OptedOut, consent.OptOutLifted),
+            *(catalogue.MerchantRegistered, catalogue.ContractAgreed),
+            *(catalogue.ShortCodeOpened, catalogue.ShortCodeClosed),
+            *(catalogue.ServiceDeclared, catalogue.TariffSet),
+            *(catalogue.KeywordAssigned, catalogue.KeywordWithdrawn),
+            *(access.AccessGranted, access.AccessRevoked, access.EvidenceDisclosed),
+        }
+    ),
+    changes=_changes,
+    merge=_merge,
+)

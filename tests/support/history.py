@@ -1,0 +1,236 @@
+"""Builds histories of a book for projections: MO, match, charge, receipt, with defaults for all.
+
+A history keeps, as the decisions do, what state each charge is in, so that a test names only
+what it is about. Times are instants; `paris` makes one from local time.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from ledger.facts.base import Draft, Fact, Recorded
+from ledger.facts.book import BookOpened
+from ledger.facts.charges import (
+    ChargeAuthorized,
+    ChargeCaptured,
+    ChargeRef,
+    ChargeReleased,
+    ChargeUnresolved,
+)
+from ledger.facts.registry import REGISTRY, Origin, fact_id
+from ledger.facts.traffic import KeywordMatched, MoReceived, MtEmitted, MtRef, MtSubmitted
+from ledger.log.encoding import term
+from ledger.log.postgres import PostgresLog
+from ledger.log.rows import StoredRow
+from ledger.money import Percentage, Rate, Waterfall, split
+from ledger.words import derived_id, local_day
+
+ZONE = "Europe/Paris"
+OPERATOR, CODE, MERCHANT, SERVICE = "20801", "72345", "acme", "quiz"
+OPENING = datetime(2026, 7, 1, tzinfo=UTC)
+
+
+def paris(text: str) -> datetime:
+    """Read local time such as `2026-07-31T23:59:50` as an instant; `fold=1` by a final `+`."""
+    fold = int(text.endswith("+"))
+    local = datetime.fromisoformat(text.rstrip("+"))
+    return local.replace(tzinfo=ZoneInfo(ZONE), fold=fold).astimezone(UTC)
+
+
+def waterfall(price: int) -> Waterfall:
+    """Divide at 20 % tax, half the net to us, four fifths of that to the merchant."""
+    half, most = Rate(1, 2), Rate(4, 5)
+    return split(
+        price,
+        Rate(1, 5),
+        Percentage(half, "price_net_of_tax"),
+        Percentage(most, "reversement"),
+    )
+
+
+class Standing(NamedTuple):
+    """Where a charge stands in the history so far."""
+
+    ref: ChargeRef
+    amounts: Waterfall
+    authorized_day: object
+    state: str
+
+
+class History:
+    """The facts of one book in order; `at` of each fact is also when it was recorded."""
+
+    def __init__(self, book: str = "fr", opening: datetime = OPENING) -> None:
+        self.book = book
+        self.facts: list[tuple[datetime, Fact]] = []
+        self._charges: dict[str, Standing] = {}
+        self.add(
+            opening,
+            BookOpened(
+                book=book,
+                jurisdiction="FR",
+                legal_entity="Obole SAS",
+                currency="EUR",
+                zone=ZONE,
+                log_origin="obole.example/fr",
+                pseudonym_scheme="hmac-sha256",
+                occurred_at=opening,
+            ),
+        )
+
+    def add(self, recorded_at: datetime, fact: Fact) -> Fact:
+        """Append any fact."""
+        self.facts.append((recorded_at, fact))
+        return fact
+
+    def authorized(
+        self, name: str, at: datetime, price: int = 3_000_000, **terms: str
+    ) -> ChargeAuthorized:
+        """Authorize charge `name`; `terms` are fields of its reference."""
+        ref = reference(self.book, name, **terms)
+        day = local_day(at, ZONE)
+        self._charges[name] = Standing(ref, waterfall(price), day, "authorized")
+        fact = ChargeAuthorized(
+            ref=ref,
+            amounts=waterfall(price),
+            currency="EUR",
+            captures_on="delivered",
+            value_day=day,
+            occurred_at=at,
+        )
+        self.add(at, fact)
+        return fact
+
+    def unresolved(self, name: str, at: datetime) -> ChargeUnresolved:
+        """Let the delay for an answer run out."""
+        fact = ChargeUnresolved(**self._leave(name, "unresolved", at))
+        self.add(at, fact)
+        return fact
+
+    def released(self, name: str, at: datetime, reason: str = "failed") -> ChargeReleased:
+        """Record that the consumer was not billed."""
+        fact = ChargeReleased(**self._leave(name, "released", at), reason=reason)
+        self.add(at, fact)
+        return fact
+
+    def captured(self, name: str, at: datetime) -> ChargeCaptured:
+        """Record that the consumer was billed."""
+        fact = ChargeCaptured(**self._leave(name, "captured", at))
+        self.add(at, fact)
+        return fact
+
+    def exchange(self, name: str, at: datetime, price: int = 3_000_000, **terms: str) -> None:
+        """Receive an MO, match it, authorize its charge, answer it and have it submitted."""
+        ref = reference(self.book, name, **terms)
+        shared = {"consumer": ref.consumer, "short_code": ref.short_code, "operator": ref.operator}
+        sold = {"merchant": ref.merchant, "service": ref.service}
+        answer = MtRef(
+            mt=derived_id("mt", name), cause=ref.cause, charge=ref.charge, **shared, **sold
+        )
+        self.add(
+            at,
+            MoReceived(
+                mo=ref.cause,
+                gateway="kannel",
+                smsc="mno-a",
+                gateway_message_id=name,
+                fingerprint=derived_id(name),
+                occurred_at=at,
+                **shared,
+            ),
+        )
+        self.add(
+            at,
+            KeywordMatched(
+                mo=ref.cause,
+                keyword="WIN",
+                tariff=ref.tariff,
+                price=price,
+                currency="EUR",
+                catalogue_position=1,
+                occurred_at=at,
+                **shared,
+                **sold,
+            ),
+        )
+        self.authorized(name, at, price, **terms)
+        self.add(
+            at,
+            MtEmitted(ref=answer, kind="content", billing_code="T300", parts=1, occurred_at=at),
+        )
+        later = at + timedelta(seconds=1)
+        self.add(later, MtSubmitted(ref=answer, gateway="kannel", occurred_at=later))
+
+    def _leave(self, name: str, state: str, at: datetime) -> dict:
+        standing = self._charges[name]
+        self._charges[name] = standing._replace(state=state)
+        return {
+            "ref": standing.ref,
+            "amounts": standing.amounts,
+            "currency": "EUR",
+            "authorized_day": standing.authorized_day,
+            "was": standing.state,
+            "value_day": local_day(at, ZONE),
+            "occurred_at": at,
+        }
+
+    @property
+    def recorded(self) -> list[Recorded]:
+        """The facts as they are read back."""
+        return [REGISTRY.decode(row) for row in self.rows]
+
+    @property
+    def rows(self) -> list[StoredRow]:
+        """The facts as the log stores them, from position 1 on."""
+        found = []
+        origin = Origin(self.book, "test")
+        for position, (recorded_at, fact) in enumerate(self.facts, 1):
+            row = REGISTRY.encode(Draft(fact, n=position), origin)
+            found.append(StoredRow(self.book, position, recorded_at, *row))
+        return found
+
+
+def reference(book: str, name: str, **terms: str) -> ChargeRef:
+    """Give the reference of charge `name`; `terms` replace its defaults."""
+    fields = {
+        "charge": derived_id(book, "charge", name),
+        "leg": "mt",
+        "cause": derived_id(book, "mo", name),
+        "consumer": f"1_{derived_id('consumer', name)}",
+        "merchant": MERCHANT,
+        "service": SERVICE,
+        "category": "content",
+        "short_code": CODE,
+        "operator": OPERATOR,
+        "tariff": "T300",
+        "operator_contract": fact_id(book, BookOpened, "operator"),
+        "merchant_contract": fact_id(book, BookOpened, "merchant"),
+        "rules": fact_id(book, BookOpened, "rules"),
+        "acting": "agent",
+    }
+    return ChargeRef(**fields | terms)
+
+
+def store(connection: psycopg.Connection, rows: Iterable[StoredRow]) -> None:
+    """Write rows to the log at the positions and times they name, as no decision could."""
+    rows = list(rows)
+    if not rows:
+        return
+    book, last = rows[0].book, rows[-1]
+    log = PostgresLog(connection, book)
+    log.open_book()
+    with connection.transaction():
+        connection.execute("SELECT ensure_partitions(%s, %s)", (book, last.position))
+        with connection.cursor().copy(
+            "COPY facts (book, position, recorded_at, type, tags, terms, data) FROM STDIN"
+        ) as copy:
+            for row in rows:
+                terms = [term(book, tag) for tag in row.tags]
+                copy.write_row((*row[:4], list(row.tags), terms, row.data))
+        connection.execute(
+            "UPDATE heads SET position = %s, recorded_at = %s WHERE book = %s",
+            (last.position, last.recorded_at, book),
+        )
