@@ -1,0 +1,183 @@
+"""The embedded PostgreSQL: one server for a home, started by whoever comes first.
+
+Several processes may use a home at once (`obole serve` in one shell, other commands in another):
+later ones join the running server, and the last to leave stops it. Three locks in the server's
+folder keep order. The kernel drops them when a process dies, however it dies.
+
+    starting   held while a server is started or stopped
+    users      shared by all who use the server; whoever can have it alone is the last
+    living     inherited by the server and all its processes: free only when none is left
+"""
+
+import fcntl
+import logging
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from types import TracebackType
+from typing import ClassVar, Self
+from urllib.parse import quote
+
+import psycopg
+
+from api.postgres import DURABLE, FLEETING, SETTINGS, PostgresFailed, Server
+from api.reach import account_for, server_folder, socket_folder
+
+_log = logging.getLogger(__name__)
+
+_START_SECONDS = 60.0  # after a crash the server first reads its WAL again
+_STOP_SECONDS = 30.0
+_STEP_SECONDS = 0.02
+_WATCH_SECONDS = 0.1
+
+
+class Embedded:
+    """A share in the server of `home`, from entering to leaving; a server that dies is restarted.
+
+    `durable=False` leaves fsync out. Joining a running server takes it as it is.
+    """
+
+    # Servers that we started: kept, so that those left running for others are reaped in the end.
+    _children: ClassVar[list[subprocess.Popen[bytes]]] = []
+
+    def __init__(self, home: Path, *, durable: bool = True) -> None:
+        self._home = home.absolute()
+        self._settings = SETTINGS | (DURABLE if durable else FLEETING)
+
+    def __enter__(self) -> Self:
+        if not self._home.exists():
+            self._home.mkdir(parents=True)
+            self._home.chmod(0o755)  # so that, for root, the server's account can pass
+        account = account_for(self._home / "postgres")
+        self.server = Server(server_folder(self._home, account), account, self._settings)
+        with self._alone():
+            self._users = _lock_file(self.server.folder / "users")
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+            try:
+                self.server.create()
+                self._ensure_running()
+                self._ensure_database()
+            except BaseException:
+                os.close(self._users)
+                raise
+        self._leaving = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="embedded-postgres", daemon=True)
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leaving.set()
+        self._watcher.join()
+        with self._alone():
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._stop()
+            except BlockingIOError:
+                _log.info("others still use PostgreSQL in %s: it goes on", self._home)
+            finally:
+                os.close(self._users)
+
+    def url(self, user: str = "obole", name: str = "obole") -> str:
+        """Give the address of database `name` for `user`; it stays the same over a restart."""
+        return f"postgresql://{user}@/{name}?host={quote(str(self._sockets), safe='')}&port=5432"
+
+    @contextmanager
+    def away(self) -> Generator[None]:
+        """Keep the server down, for everybody, as long as the block runs."""
+        with self._alone():
+            self._stop()
+            yield
+            self._ensure_running()
+
+    def _watch(self) -> None:
+        pause = _WATCH_SECONDS
+        while not self._leaving.wait(pause):
+            if self._is_free("living"):
+                _log.error("PostgreSQL has stopped; starting it again")
+                try:
+                    with self._alone():
+                        self._ensure_running()
+                    pause = _WATCH_SECONDS
+                except (PostgresFailed, OSError):
+                    _log.exception("PostgreSQL does not start; trying again")
+                    pause = 10 * _WATCH_SECONDS
+
+    def _ensure_running(self) -> None:
+        if self._is_free("living"):
+            self._sockets = socket_folder(self.server.folder, self.server.account)
+            self._reap()
+            with self._locked("living") as living:
+                self._children.append(self.server.spawn(self._sockets, living))
+        else:
+            self._sockets = Path(self.server.pid_file()[4])
+        deadline = monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._is_free("living") or monotonic() > deadline:
+                raise PostgresFailed(f"PostgreSQL does not start:\n{self.server.last_words()}")
+            sleep(_STEP_SECONDS)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url(name="postgres")).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _ensure_database(self) -> None:
+        with psycopg.connect(self.url(name="postgres"), autocommit=True) as connection:
+            found = connection.execute("SELECT FROM pg_database WHERE datname = 'obole'").fetchone()
+            if found is None:
+                connection.execute("CREATE DATABASE obole")
+
+    def _stop(self) -> None:
+        """Stop the server as after a long day, or, when it does not heed, as after a crash."""
+        for request in (signal.SIGINT, signal.SIGQUIT):
+            self.server.signal(request)
+            deadline = monotonic() + _STOP_SECONDS
+            while monotonic() < deadline:
+                if self._is_free("living"):
+                    return self._reap()
+                sleep(_STEP_SECONDS)
+        raise PostgresFailed(f"PostgreSQL does not stop:\n{self.server.last_words()}")
+
+    def _reap(self) -> None:
+        self._children[:] = [child for child in self._children if child.poll() is None]
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        with self._locked("starting"):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str) -> Generator[int]:
+        file = _lock_file(self.server.folder / name)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+        finally:
+            os.close(file)  # the lock lasts while a child has the file open
+
+    def _is_free(self, name: str) -> bool:
+        file = _lock_file(self.server.folder / name)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        else:
+            return True
+        finally:
+            os.close(file)
+
+
+def _lock_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

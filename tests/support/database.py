@@ -1,0 +1,103 @@
+"""Databases for tests: a server for each worker, a migrated template, a clone for each test."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from api.embedded import Embedded
+from migrations.roles import APPLICATION
+from migrations.runner import migrate
+
+PREFIX = "obole-tests-"
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """A migrated database of a test's own."""
+
+    __test__ = False
+
+    server: Embedded
+    name: str
+
+    @property
+    def app_url(self) -> str:
+        """Log in as `obole_app`."""
+        return self.server.url(APPLICATION, self.name)
+
+    @property
+    def owner_url(self) -> str:
+        """Log in as the superuser, as migrations do."""
+        return self.server.url(name=self.name)
+
+
+@contextmanager
+def new_server(*, durable: bool) -> Generator[Embedded]:
+    """Run a server in a temporary folder of its own, and remove the folder after it."""
+    sweep()
+    home = Path(tempfile.mkdtemp(prefix=PREFIX))
+    home.chmod(0o711)
+    try:
+        with Embedded(home, durable=durable) as server:
+            yield server
+    finally:
+        remove(home)
+
+
+@contextmanager
+def clone(server: Embedded) -> Generator[TestDatabase]:
+    """Give a fresh copy of the migrated template, and drop it after."""
+    with fresh(server, template="template_obole") as database:
+        yield database
+
+
+@contextmanager
+def fresh(server: Embedded, template: str = "template0") -> Generator[TestDatabase]:
+    """Give a fresh copy of `template`, by default an empty database, and drop it after."""
+    database = TestDatabase(server, f"test_{next(_numbers)}")
+    name = sql.Identifier(database.name)
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template))
+        )
+        try:
+            yield database
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def add_template(server: Embedded) -> None:
+    """Make the migrated database that `clone` copies."""
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template_obole")
+    migrate(server.url(name="template_obole"))
+
+
+def remove(home: Path) -> None:
+    """Remove a server's home, and its data where a link leads to it."""
+    folder = (home / "postgres").resolve()
+    for path in (folder, home):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove what killed test runs have left; a server ends by itself when its files are gone."""
+    for home in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        users = home / "postgres" / "users"
+        if users.exists() and home.stat().st_uid == os.geteuid():
+            with users.open("rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                remove(home)
