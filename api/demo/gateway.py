@@ -1,0 +1,207 @@
+"""A gateway of our own, for a machine without Kannel: the same requests, over the same HTTP.
+
+It asks for an MT as Kannel's smsbox does with `get-url`, takes the answer's body as the MT, and
+calls the receipt's URL with Kannel's escapes filled. What Kannel cannot be brought to do (one id
+with two contents, a receipt out of nowhere) also goes through here.
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from threading import Lock
+from types import TracebackType
+from typing import NamedTuple, Self
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from api.demo.messages import ACCEPTED, DemoMessage, Endpoint, Exchange, GatewayFailed
+from ledger.words import derived_id
+
+_ATTEMPTS = 40
+_PAUSE_SECONDS = 0.25
+_TIMEOUT_SECONDS = 30
+_OK = 200
+
+
+def _now() -> int:
+    return int(time.time())  # noqa: TID251 - a gateway stamps its messages with its own clock
+
+
+class _Answer(NamedTuple):
+    status: int
+    attempts: int
+    text: str
+    billing_code: str
+    dlr_url: str
+
+
+class SimulatedGateway:
+    """Plays traffic into the API, the operators beside each other; a context manager.
+
+    `run` tells one run's message ids from another's, as a real gateway's are never the same.
+    """
+
+    name = "a simulated gateway (HTTP requests like Kannel's)"
+
+    def __init__(
+        self, endpoint: Endpoint, *, run: str | None = None, clock: Callable[[], int] = _now
+    ) -> None:
+        self._endpoint = endpoint
+        self._run = str(clock()) if run is None else run
+        self._clock = clock
+        self._late: list[tuple[Exchange, str]] = []
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing stays open between two plays."""
+
+    def play(self, messages: Sequence[DemoMessage]) -> list[Exchange]:
+        """Send every message and its receipts, each operator's in order.
+
+        Raises:
+            GatewayFailed: the API did not take a request in its time.
+        """
+        return play_by_operator(messages, self.exchange)
+
+    def exchange(self, message: DemoMessage, message_id: str | None = None) -> Exchange:
+        """Send one message, under that id if given, and what follows it."""
+        known = message_id or self._id_of(message)
+        if message.orphan:
+            return self._orphan(message, known)
+        answer = self._ask(message, known)
+        if answer.dlr_url:
+            self._receive(message, answer.dlr_url, message.receipts)
+        exchange = Exchange(
+            message=message,
+            message_id=known,
+            status=answer.status,
+            attempts=answer.attempts,
+            reply=answer.text,
+            billing_code=answer.billing_code,
+            receipts=message.receipts if answer.dlr_url else (),
+            via="direct",
+        )
+        if message.late and answer.dlr_url:
+            with self._lock:
+                self._late.append((exchange, answer.dlr_url))
+        return exchange
+
+    def deliver_late(self) -> list[Exchange]:
+        """Hand over the receipts that were held back.
+
+        Raises:
+            GatewayFailed: the API did not take one in its time.
+        """
+        with self._lock:
+            waiting, self._late = self._late, []
+        for exchange, url in waiting:
+            self._receive(exchange.message, url, exchange.message.late)
+        return [exchange._replace(receipts=exchange.message.late) for exchange, _ in waiting]
+
+    def _id_of(self, message: DemoMessage) -> str:
+        return self._derived("mo", message.same_id_as or message.name)
+
+    def _derived(self, *parts: str | int) -> str:
+        return derived_id("demo", self._endpoint.gateway, self._run, *parts)
+
+    def _orphan(self, message: DemoMessage, known: str) -> Exchange:
+        query = f"?key={quote_plus(self._endpoint.key)}&mt={known}&type=%d&at=%T&smsc=%i&fid=%F"
+        url = self._endpoint.path("dlr") + query + "&sid=%I&answer=%A&meta=%D"
+        self._receive(message, url, message.receipts)
+        return Exchange(message, known, 0, 0, "", "", message.receipts, "direct")
+
+    def _ask(self, message: DemoMessage, known: str) -> _Answer:
+        query = {
+            "key": self._endpoint.key,
+            "id": known,
+            "smsc": message.smsc,
+            "from": message.sender,
+            "to": message.code,
+            "text": message.text,
+            "ts": str(self._clock()),
+            "charset": "UTF-8",
+            "binfo": "",
+            "meta": "",
+        }
+        attempts, response, body = self._get(f"{self._endpoint.path('mo')}?{urlencode(query)}")
+        taken = response.status == _OK
+        return _Answer(
+            status=response.status,
+            attempts=attempts,
+            # Kannel strips the blanks around a reply, and sends none that is empty.
+            text=body.decode().strip() if taken else "",
+            billing_code=response.getheader("X-Kannel-BInfo", "") if taken else "",
+            dlr_url=response.getheader("X-Kannel-DLR-Url", "") if taken and body.strip() else "",
+        )
+
+    def _receive(self, message: DemoMessage, url: str, kinds: Sequence[int]) -> None:
+        """Fill Kannel's escapes for each receipt and call the URL, until it is taken."""
+        parts = urlsplit(url)
+        for number, kind in enumerate(kinds):
+            escapes = {
+                "d": str(kind),
+                "T": str(self._clock()),
+                "i": message.smsc,
+                "F": self._derived("smsc", message.name),
+                "I": self._derived("receipt", message.name, kind, number),
+                "A": "ACK/" if kind == ACCEPTED else "",
+                "D": "?orig_msg?dlr_mask=31&",
+            }
+            target = f"{parts.path}?{_filled(parts.query, escapes)}"
+            _, response, _ = self._get(target)
+            if response.status != _OK:
+                raise GatewayFailed(f"the receipt {kind} of {message.name}: {response.status}")
+
+    def _get(self, target: str) -> tuple[int, HTTPResponse, bytes]:
+        """Ask until the answer is no 5xx; gives the number of attempts, and the last answer."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                response, body = self._get_once(target)
+            except (OSError, HTTPException):
+                response, body = None, b""
+            if response is not None and response.status < 500:  # noqa: PLR2004 - HTTP's own limit
+                return attempt, response, body
+            time.sleep(_PAUSE_SECONDS)
+        raise GatewayFailed(f"{urlsplit(target).path} was not answered in {_ATTEMPTS} attempts")
+
+    def _get_once(self, target: str) -> tuple[HTTPResponse, bytes]:
+        port = self._endpoint.port
+        with closing(HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)) as connection:
+            connection.request("GET", target)
+            response = connection.getresponse()
+            return response, response.read()
+
+
+def play_by_operator(
+    messages: Sequence[DemoMessage], exchange: Callable[[DemoMessage], Exchange]
+) -> list[Exchange]:
+    """Play each operator's messages in order, the operators beside each other."""
+    smscs = sorted({message.smsc for message in messages})
+
+    def play_one(smsc: str) -> list[Exchange]:
+        return [exchange(message) for message in messages if message.smsc == smsc]
+
+    with ThreadPoolExecutor(max_workers=max(1, len(smscs))) as pool:
+        played = [done for operator in pool.map(play_one, smscs) for done in operator]
+    order = {message.name: place for place, message in enumerate(messages)}
+    return sorted(played, key=lambda done: order[done.message.name])
+
+
+def _filled(query: str, escapes: dict[str, str]) -> str:
+    """Replace `%x` as Kannel does: what it does not know stays as it is."""
+
+    def fill(found: re.Match[str]) -> str:
+        known = escapes.get(found[1])
+        return found[0] if known is None else quote_plus(known)
+
+    return re.sub(r"%([a-zA-Z])", fill, query)
