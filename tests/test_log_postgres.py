@@ -1,0 +1,354 @@
+"""What only the log in PostgreSQL can promise: its table, its lock, its look-ups."""
+
+from datetime import UTC, datetime
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg_pool import ConnectionPool
+
+from api.database import Database
+from ledger.log import scripts
+from ledger.log.batch import Outcome, Proposal
+from ledger.log.encoding import term
+from ledger.log.errors import LogUnavailable, RowRefused, UnknownBook
+from ledger.log.postgres import PostgresLog, run
+from ledger.log.rows import Interest
+from ledger.log.session import connect, log_conninfo
+from tests.support.log import (
+    BOOK,
+    SlotTaken,
+    about,
+    appended,
+    as_owner,
+    counting,
+    head_held,
+    interrupted,
+    noting,
+    once,
+    opened,
+    row,
+    taking,
+)
+
+PARTITION = 1 << 23
+
+CHANGES: list[LiteralString] = [
+    "UPDATE facts SET data = ''",
+    "UPDATE facts SET position = position + 1",
+    "DELETE FROM facts",
+    "TRUNCATE facts",
+    "UPDATE facts_fr_0 SET data = ''",
+    "DELETE FROM facts_fr_0",
+    "TRUNCATE facts_fr_0",
+]
+
+
+class TestTheFactsTable:
+    """Append-only, whoever asks."""
+
+    @pytest.fixture(autouse=True)
+    def filled(self, database: Database) -> None:
+        """Put a fact there."""
+        with opened(database.app_url) as log:
+            log.submit([noting("a:1")])
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_is_not_the_applications_to_change(
+        self, database: Database, change: LiteralString
+    ) -> None:
+        with (
+            psycopg.connect(database.app_url) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute(change)
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_refuses_its_owner_too(self, database: Database, change: LiteralString) -> None:
+        with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
+            as_owner(database.owner_url, change)
+        assert as_owner(database.owner_url, "SELECT data FROM facts") == [(b"{}",)]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE heads SET room = 0",
+            "DELETE FROM heads",
+            "INSERT INTO heads (book) VALUES ('be')",
+            "SELECT add_partition('fr', 1)",
+            "DROP TABLE facts",
+            "ALTER TABLE facts DISABLE TRIGGER ALL",
+        ],
+    )
+    def test_leaves_the_application_no_way_round(
+        self, database: Database, change: LiteralString
+    ) -> None:
+        with (
+            psycopg.connect(database.app_url) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute(change)
+
+    def test_takes_a_position_once(self, database: Database) -> None:
+        with (
+            psycopg.connect(database.app_url) as connection,
+            pytest.raises(psycopg.errors.UniqueViolation),
+        ):
+            connection.execute(
+                "INSERT INTO facts VALUES ('fr', 1, now(), 'noted.v1', '{}', '{}', '')"
+            )
+
+
+class TestBooks:
+    """Opening them, and keeping them apart."""
+
+    def test_must_be_opened(self, database: Database) -> None:
+        with connect(database.app_url) as connection:
+            log = PostgresLog(connection, "be")
+            with pytest.raises(UnknownBook, match="be"):
+                log.submit([noting("a:1")])
+            with pytest.raises(UnknownBook):
+                log.read(about("a:1"))
+            with pytest.raises(UnknownBook):
+                log.head()
+
+    def test_opened_twice_stay_as_they_are(self, database: Database) -> None:
+        with opened(database.app_url) as log:
+            log.submit([noting("a:1")])
+            head = log.head()
+            log.open_book()
+            assert log.head() == head
+
+    @pytest.mark.parametrize("name", ["FR", "", "a b", "x'; --", "é", "1a", "a" * 32])
+    def test_have_short_lower_case_names(self, database: Database, name: str) -> None:
+        with (
+            connect(database.app_url) as connection,
+            pytest.raises(psycopg.errors.CheckViolation, match="book_is_a_short_lower_case_name"),
+        ):
+            PostgresLog(connection, name).open_book()
+
+    def test_count_and_find_their_own_facts(self, database: Database) -> None:
+        with opened(database.app_url, "fr") as fr, opened(database.app_url, "f-r_2") as other:
+            fr.submit([noting("a:1"), noting("a:1")])
+            other.submit([counting("a:1")])
+            rows, head = other.read((*about("a:1"), Interest(())))
+            assert ([stored.data for stored in rows], head) == ([b"0"], 1)
+            assert [stored.book for stored in fr.follow(0, 9)] == ["fr", "fr"]
+
+
+class TestRacing:
+    """Somebody else appends between a decision's reading and its lock."""
+
+    def test_is_decided_again_with_what_came_between(self, database: Database) -> None:
+        with opened(database.app_url) as ours, opened(database.app_url) as theirs:
+            sneaking = interrupted(counting("a:1"), by=lambda: theirs.submit([noting("a:1")]))
+            (outcome,) = ours.submit([sneaking])
+        assert isinstance(outcome, Outcome)
+        assert [stored.position for stored in outcome.history] == [1]
+        assert [(stored.position, stored.data) for stored in outcome.appended] == [(2, b"1")]
+
+    def test_loses_the_slot_to_whoever_committed_first(self, database: Database) -> None:
+        with opened(database.app_url) as ours, opened(database.app_url) as theirs:
+            late = interrupted(
+                taking("slot:1", "by:x"), by=lambda: theirs.submit([taking("slot:1", "by:y")])
+            )
+            lost, other = ours.submit([late, noting("b:1")])
+        assert isinstance(lost, SlotTaken)
+        assert appended([other]) == [[2]]
+
+    def test_finds_its_own_facts_when_the_same_request_was_faster(self, database: Database) -> None:
+        with opened(database.app_url) as ours, opened(database.app_url) as theirs:
+            (outcome,) = ours.submit(
+                [interrupted(once("mo:1"), by=lambda: theirs.submit([once("mo:1")]))]
+            )
+            assert isinstance(outcome, Outcome)
+            assert outcome.appended == ()
+            assert list(outcome.history) == ours.follow(0, 9)
+
+    def test_reads_again_before_the_lock_when_it_fell_far_behind(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(scripts, "PATIENCE", (2, scripts.ANY_TAIL))
+        with opened(database.app_url) as ours, opened(database.app_url) as theirs:
+            (outcome,) = ours.submit(
+                [interrupted(counting("a:1"), by=lambda: theirs.submit([noting("a:1")] * 3))]
+            )
+        assert isinstance(outcome, Outcome)
+        assert [(stored.position, stored.data) for stored in outcome.appended] == [(4, b"3")]
+
+    def test_writes_nothing_on_a_reading_too_old(self, database: Database) -> None:
+        with opened(database.app_url) as log, connect(database.app_url) as connection:
+            read = run(connection, scripts.reading(BOOK, [()]))
+            log.submit([noting("a:1")])
+            outcomes = run(connection, scripts.appending(BOOK, [noting("a:2")], read, 0))
+            assert outcomes is None
+            assert log.head()[0] == 1
+            assert connection.info.transaction_status.name == "IDLE"
+
+    def test_waits_for_whoever_holds_the_head_but_not_for_ever(self, database: Database) -> None:
+        with opened(database.app_url) as log, connect(database.app_url) as connection:
+            connection.execute("SET lock_timeout = '50ms'")
+            with head_held(database.app_url), pytest.raises(LogUnavailable, match="lock"):
+                PostgresLog(connection, BOOK).submit([noting("a:1")])
+            assert appended(PostgresLog(connection, BOOK).submit([noting("a:1")])) == [[1]]
+            assert log.head()[0] == 1
+
+
+class TestARowThatTheTableRefuses:
+    """A rule that only the database knows."""
+
+    def test_fails_alone_and_names_the_rule(self, database: Database) -> None:
+        as_owner(
+            database.owner_url,
+            "ALTER TABLE facts ADD CONSTRAINT nothing_is_poisoned CHECK (type <> 'poison')",
+        )
+        with opened(database.app_url) as log:
+            poison = Proposal((), lambda _: [row("a:1"), row(type="poison")])
+            outcomes = log.submit([counting("a:1"), poison, counting("a:1"), poison])
+            assert appended(outcomes[::2]) == [[1], [2]]
+            assert [str(refused) for refused in outcomes[1::2]] == ["nothing_is_poisoned"] * 2
+            assert all(isinstance(refused, RowRefused) for refused in outcomes[1::2])
+            assert [stored.data for stored in log.follow(0, 9)] == [b"0", b"1"]
+
+
+class TestTheTimeRecorded:
+    """The server's clock, read under the lock."""
+
+    def test_never_runs_back_even_when_the_clock_does(self, database: Database) -> None:
+        ahead = datetime(2100, 1, 1, tzinfo=UTC)
+        with opened(database.app_url) as log:
+            log.submit([noting("a:1")])
+            as_owner(database.owner_url, "UPDATE heads SET recorded_at = '2100-01-01Z'")
+            log.submit([noting("a:2")])
+            log.submit([noting("a:3")])
+            before, second, third = log.follow(0, 9)
+        assert before.recorded_at < ahead == second.recorded_at == third.recorded_at
+
+    def test_moves_on_with_the_clock(self, database: Database) -> None:
+        with opened(database.app_url) as log:
+            opening = log.head()[1]
+            log.submit([noting("a:1")])
+            log.submit([noting("a:2")])
+            first, second = log.follow(0, 9)
+        assert opening < first.recorded_at < second.recorded_at
+
+
+class TestLookingUpTags:
+    """By their 64-bit terms, in an index."""
+
+    def test_checks_the_tag_itself_where_another_shares_its_term(self, database: Database) -> None:
+        with opened(database.app_url) as log:
+            log.submit([noting("a:1")])
+            with psycopg.connect(database.app_url) as connection:
+                connection.execute(
+                    "INSERT INTO facts VALUES ('fr', 2, now(), 'noted.v1', %s, %s, '')",
+                    (["impostor:1"], [term(BOOK, "a:1")]),
+                )
+                connection.execute("UPDATE heads SET position = 2")
+            rows, head = log.read(about("a:1"))
+        assert [stored.position for stored in rows] == [1]
+        assert head == 2
+
+    def test_differs_by_book(self) -> None:
+        assert term("fr", "a:1") != term("be", "a:1")
+
+    def test_is_the_same_for_ever(self) -> None:
+        assert term("fr", "mo:00ff") == 8297671908054107261
+
+    def test_reads_the_index_on_terms_and_not_the_primary_key(self, database: Database) -> None:
+        with opened(database.app_url) as log, opened(database.app_url, "be"):
+            log.submit([noting("a:1")])
+            with connect(database.app_url) as connection:
+                asked, *_ = next(scripts.reading(BOOK, [about("a:1")]))
+                plan = connection.execute(_explained(asked.sql), asked.params).fetchall()
+        lines = " ".join(str(line) for (line,) in plan)
+        assert "facts_fr_0_terms_idx" in lines
+        assert "facts_fr_0_pkey" not in lines
+        assert "facts_be_0" not in lines
+
+
+class TestPartitions:
+    """Made ahead of need, each of one book."""
+
+    def test_are_made_by_appending_before_room_runs_out(self, database: Database) -> None:
+        with opened(database.app_url) as log:
+            _move_head(database, PARTITION - scripts.ROOM_AHEAD - 1)
+            log.submit([noting("a:1")])
+            assert _room(database) == PARTITION
+            log.submit([noting("a:1")])
+            assert _room(database) == 2 * PARTITION
+
+    def test_meet_without_a_gap(self, database: Database) -> None:
+        with opened(database.app_url) as log:
+            _move_head(database, PARTITION - 1)
+            assert appended(log.submit([noting("a:1"), noting("a:1"), noting("a:1")])) == [
+                [PARTITION],
+                [PARTITION + 1],
+                [PARTITION + 2],
+            ]
+            counted = as_owner(
+                database.owner_url,
+                "SELECT (SELECT count(*) FROM facts_fr_0), (SELECT count(*) FROM facts_fr_1)",
+            )
+            assert counted == [(1, 2)]
+            rows, _ = log.read(about("a:1"))
+            assert len(rows) == len(log.follow(PARTITION - 1, 9)) == 3
+
+    @pytest.mark.parametrize("change", ["DELETE FROM facts_fr_1", "TRUNCATE facts_fr_1"])
+    def test_made_later_are_append_only_too(
+        self, database: Database, change: LiteralString
+    ) -> None:
+        with opened(database.app_url) as log:
+            _move_head(database, PARTITION - 1)
+            log.submit([noting("a:1"), noting("a:1")])
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            as_owner(database.owner_url, change)
+
+
+class TestItsConnections:
+    """One connection, or a pool of them."""
+
+    def test_may_come_from_a_pool(self, database: Database) -> None:
+        with ConnectionPool(
+            log_conninfo(database.app_url), kwargs={"autocommit": True}, min_size=1, open=True
+        ) as pool:
+            log = PostgresLog(pool, BOOK)
+            log.open_book()
+            assert appended(log.submit([noting("a:1")])) == [[1]]
+            assert log.head()[0] == 1
+
+    def test_gone_mean_that_the_log_is_unavailable(self, database: Database) -> None:
+        with opened(database.app_url) as log, connect(database.app_url) as connection:
+            connection.close()
+            broken = PostgresLog(connection, BOOK)
+            with pytest.raises(LogUnavailable):
+                broken.submit([noting("a:1")])
+            with pytest.raises(LogUnavailable):
+                broken.head()
+            assert log.head()[0] == 0
+
+    def test_carry_the_settings_that_the_promises_rest_on(self, database: Database) -> None:
+        with connect(database.app_url) as connection:
+            shown = [
+                connection.execute(query).fetchone()
+                for query in (
+                    "SHOW synchronous_commit",
+                    "SHOW plan_cache_mode",
+                    "SELECT current_user",
+                )
+            ]
+        assert shown == [("on",), ("force_generic_plan",), ("obole_app",)]
+
+
+def _room(database: Database) -> object:
+    ((room,),) = as_owner(database.owner_url, "SELECT room FROM heads")
+    return room
+
+
+def _move_head(database: Database, position: int) -> None:
+    with psycopg.connect(database.app_url) as connection:
+        connection.execute("UPDATE heads SET position = %s", (position,))
+
+
+def _explained(sql: LiteralString) -> LiteralString:
+    return "EXPLAIN " + sql
