@@ -53,9 +53,7 @@ CREATE TABLE charges (
     CONSTRAINT parts_sum_to_the_price CHECK (
         tax_micros + operator_micros + aggregator_micros + merchant_micros = price_micros
     )
-)
--- Every charge is written at least twice: room on its page keeps the second time cheap.
-WITH (fillfactor = 60);
+);
 
 COMMENT ON TABLE charges IS 'Projection: every charge and its present state.';
 
@@ -70,6 +68,6 @@ CREATE INDEX charges_earned ON charges (
 ) WHERE state = 'captured';
 
 -- Who still waits for an answer, longest first.
-CREATE INDEX charges_waiting ON charges (book, authorized_at) WHERE state = 'authorized';
+CREATE INDEX charges_waiting ON charges (book, authorized_at, charge) WHERE state = 'authorized';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON charges TO obole_app;

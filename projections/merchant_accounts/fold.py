@@ -103,7 +103,8 @@ def _earned(amounts: Waterfall) -> States:
     )
 
 
-def _merge(earlier: States, later: States) -> States:
+def merged(earlier: States, later: States) -> States:
+    """Add two ranges' charges up, state by state."""
     return States(*map(add, earlier, later))
 
 
@@ -135,5 +136,5 @@ MERCHANT_ACCOUNTS = Fold(
         }
     ),
     changes=_changes,
-    merge=_merge,
+    merge=merged,
 )

@@ -1,0 +1,148 @@
+"""Runs all folds of a book over its log: read once, decoded once, written in one transaction.
+
+A batch and the positions it moves are committed together, each position from where it stood.
+Sums are not idempotent, so of two engines that read the same batch one is undone and reads
+again. What goes wrong with one projection is narrowed to the fact, parked, and stops no other.
+"""
+
+import logging
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from psycopg import Connection
+
+from ledger.log.postgres import PostgresLog
+from projections import positions
+from projections.apply import Target, apply
+from projections.fold import Context
+from projections.known import PROJECTIONS
+from projections.positions import Overtaken, Standing, Status
+from projections.source import Item, context_of, decoded
+from projections.table import Projection
+
+_log = logging.getLogger(__name__)
+
+BATCH = 10_000
+"""Facts read at a time: large enough to spread a transaction's cost, small enough to show."""
+
+
+_Member = tuple[Projection, Standing]
+
+
+class _Group(NamedTuple):
+    """Projections that stand at one position and so can share a batch of at most `limit` facts."""
+
+    position: int
+    limit: int
+    members: list[_Member]
+
+
+class Engine:
+    """Keeps the projections of one book up with its log.
+
+    The connection is in autocommit, from `ledger.log.session.connect`, and the engine's alone.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        book: str,
+        projections: Sequence[Projection] = PROJECTIONS,
+        batch: int = BATCH,
+    ) -> None:
+        self.book = book
+        self._connection = connection
+        self._log = PostgresLog(connection, book)
+        self._projections = projections
+        self._batch = batch
+        self._context: Context | None = None
+        self._told: set[Standing] = set()
+
+    def run_once(self) -> int:
+        """Take every projection one batch further; gives how many facts were read.
+
+        None read means that every projection is at the head, parked, or awaits a rebuild.
+
+        Raises:
+            LogUnavailable, psycopg.OperationalError: the database is away; nothing is half done.
+        """
+        self._context = self._context or context_of(self._log)
+        if self._context is None:
+            return 0
+        while True:
+            try:
+                groups = _groups(self._running(), self._batch)
+                return sum(self._advance(group, self._context) for group in groups)
+            except Overtaken as overtaken:
+                _log.info("%s: another engine has moved %s", self.book, overtaken)
+
+    def catch_up(self) -> int:
+        """Go on until nothing is left to read; gives how many facts were read."""
+        total = 0
+        while read := self.run_once():
+            total += read
+        return total
+
+    def unpark(self, name: str) -> bool:
+        """Let a parked projection try again at the next run; tells whether it was parked."""
+        return positions.unpark(self._connection, self.book, name)
+
+    def status(self) -> list[Status]:
+        """Tell for each projection what became of all that the book accepted."""
+        return positions.status(self._connection, self.book)
+
+    def _running(self) -> list[_Member]:
+        known = positions.standings(self._connection, self.book)
+        missing = [one.fold for one in self._projections if one.name not in known]
+        if missing:
+            positions.start(self._connection, self.book, missing)
+            known = positions.standings(self._connection, self.book)
+        pairs = [(one, known[one.name]) for one in self._projections]
+        return [pair for pair in pairs if not pair[1].parked and self._is_current(*pair)]
+
+    def _is_current(self, projection: Projection, standing: Standing) -> bool:
+        """Tell whether the table is of this code's version; another is left as it stands."""
+        if standing.version == projection.fold.version:
+            return True
+        if standing not in self._told:
+            self._told.add(standing)
+            _log.warning(
+                "%s: %s is version %s, this code makes version %s: rebuild it",
+                *(self.book, projection.name, standing.version, projection.fold.version),
+            )
+        return False
+
+    def _advance(self, group: _Group, context: Context) -> int:
+        rows = self._log.follow(group.position, group.limit)
+        if rows:
+            items = decoded(rows, [projection.fold for projection, _ in group.members])
+            with self._connection.transaction():
+                for projection, standing in group.members:
+                    target = Target(self._connection, self.book, projection, context)
+                    self._move(target, standing, items, rows[-1].position)
+        return len(rows)
+
+    def _move(self, target: Target, standing: Standing, items: Sequence[Item], to: int) -> None:
+        positions.move(self._connection, self.book, standing, to)
+        failure = apply(target, items)
+        if failure is not None:
+            positions.park(self._connection, self.book, standing, failure)
+            _log.error(
+                "%s: %s is parked at position %s (fact %s)",
+                *(self.book, standing.projection, failure.position, failure.fact),
+                exc_info=failure.error,
+            )
+
+
+def _groups(running: Sequence[_Member], batch: int) -> list[_Group]:
+    """Put together what stands together; each group stops where the next one begins."""
+    together: dict[int, list[_Member]] = {}
+    for member in running:
+        together.setdefault(member[1].position, []).append(member)
+    starts = sorted(together)
+    limits = [min(batch, end - start) for start, end in pairwise(starts)]
+    return [
+        _Group(start, limit, together[start])
+        for start, limit in zip(starts, [*limits, batch], strict=False)
+    ]

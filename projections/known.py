@@ -1,0 +1,20 @@
+"""Every projection there is; a new one is named here and nowhere else."""
+
+from projections.balances.table import PROJECTION as BALANCES
+from projections.charges.table import PROJECTION as CHARGES
+from projections.merchant_accounts.table import PROJECTION as MERCHANT_ACCOUNTS
+from projections.table import Projection
+
+PROJECTIONS: tuple[Projection, ...] = (BALANCES, MERCHANT_ACCOUNTS, CHARGES)
+
+
+def named(name: str) -> Projection:
+    """Give a projection by its name.
+
+    Raises:
+        LookupError: there is none of that name.
+    """
+    for projection in PROJECTIONS:
+        if projection.name == name:
+            return projection
+    raise LookupError(name)

@@ -1,0 +1,49 @@
+"""The stored half of a projection: how deltas are merged into its table, many rows at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, LiteralString, NamedTuple, TypeVar
+
+import msgspec
+from psycopg import Connection
+
+from projections.fold import Deltas, Fold
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+# One JSON text is read by the server in half the time that an array for each column takes, and
+# needs no table of its own as COPY does: 0.54 s against 1.12 and 0.55 for 17,000 charges.
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class Table(Generic[K, V]):
+    """Where the rows of a projection are kept.
+
+    `upsert` is one `INSERT … ON CONFLICT DO UPDATE` that merges as the fold does; it takes
+    `book`, and `rows` as a JSON array. It names its table without a schema, so that a
+    temporary table of the same name stands in for it.
+    """
+
+    upsert: LiteralString
+    row: Callable[[K, V], dict[str, Any]]
+    """Lays a delta out by columns; sums as text, for they may outgrow a JSON integer."""
+
+    def write(self, connection: Connection, book: str, deltas: Deltas[K, V]) -> None:
+        """Merge deltas into the rows of a book, in the caller's transaction."""
+        if deltas:
+            rows = _encode([self.row(key, delta) for key, delta in deltas.items()])
+            connection.execute(self.upsert, {"book": book, "rows": rows.decode()})
+
+
+class Projection(NamedTuple):
+    """A fold and the table of its name."""
+
+    fold: Fold[Any, Any]
+    table: Table[Any, Any]
+
+    @property
+    def name(self) -> str:
+        """The name of the fold and of the table."""
+        return self.fold.name

@@ -1,0 +1,48 @@
+"""Keeps a book's projections up for as long as it runs: woken by the log, or by the clock.
+
+A notification only shortens the wait. What it might miss, polling finds.
+"""
+
+import logging
+from threading import Event
+
+import psycopg
+
+from ledger.log import statements
+from ledger.log.errors import LogUnavailable
+from ledger.log.session import connect
+from projections.engine import Engine
+
+_log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+"""How long at most a fact waits unseen when no notification comes, and a stop unheeded."""
+
+RETRY_SECONDS = 0.5
+"""How long to wait before asking again for a database that is away."""
+
+
+def run(conninfo: str, book: str, stop: Event, poll_seconds: float = POLL_SECONDS) -> None:
+    """Follow one book until `stop` is set; a database that goes away is waited for."""
+    away = False
+    while not stop.is_set():
+        try:
+            with connect(conninfo) as connection:
+                connection.execute(statements.LISTEN)
+                if away:
+                    _log.warning("%s: the database is back", book)
+                    away = False
+                _follow(connection, book, stop, poll_seconds)
+        except (psycopg.OperationalError, psycopg.InterfaceError, LogUnavailable) as error:
+            if not away:
+                _log.warning("%s: the database is away, trying again: %s", book, error)
+                away = True
+            stop.wait(RETRY_SECONDS)
+
+
+def _follow(connection: psycopg.Connection, book: str, stop: Event, poll_seconds: float) -> None:
+    engine = Engine(connection, book)
+    while not stop.is_set():
+        if engine.run_once() == 0:
+            for _ in connection.notifies(timeout=poll_seconds, stop_after=1):
+                pass
