@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from ledger.catalogue import Catalogue
-from ledger.decisions.refusals import RulesOutdated
+from ledger.decisions.refusals import RulesOutdated, UnknownGateway, UnknownLink
 from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Fact, Recorded
 from ledger.facts.registry import REGISTRY, Origin, fact_id
@@ -81,6 +81,7 @@ class Desk:
         self.keys = keys
         self.rules = rules
         self.catalogue = Catalogue()
+        self._loaded = f"{rules.pack.sha256}/{rules.settings.sha256}"
 
     async def refresh(self) -> Catalogue:
         """Bring the catalogue up to date."""
@@ -96,18 +97,25 @@ class Desk:
             RulesOutdated: the book follows other rules than were loaded here.
         """
         adopted = self.catalogue.rules[-1] if self.catalogue.rules else None
-        loaded = f"{self.rules.pack.sha256}/{self.rules.settings.sha256}"
-        if adopted is None or adopted.fact.subject != loaded:
-            raise RulesOutdated(adopted.fact.subject if adopted else "none", loaded)
+        if adopted is None or adopted.fact.subject != self._loaded:
+            raise RulesOutdated(adopted.fact.subject if adopted else "none", self._loaded)
         return Known(self.book, self.catalogue, self.rules.at(at), adopted.id)
 
     async def attempt(self, once: Callable[[], Awaitable[T]]) -> T:
-        """Carry a command out, from its beginning again whenever something had to be learnt."""
+        """Carry a command out, from its beginning again whenever something had to be learnt.
+
+        What the catalogue did not know is refused only once the catalogue is up to date.
+        """
         for _ in range(ATTEMPTS - 1):
+            before = self.catalogue.position
             try:
                 return await once()
             except Learn:
                 await self.refresh()
+            except (UnknownGateway, UnknownLink, RulesOutdated):
+                await self.refresh()
+                if self.catalogue.position == before:
+                    raise
         return await once()
 
     async def settle(

@@ -25,7 +25,6 @@ from ledger.facts.traffic import (
 from ledger.log.rows import Interest
 from ledger.vault import DataKeyId, fingerprint, pseudonym, unseal, utc_month
 
-
 _EMITTED = frozenset({stored_name(MtEmitted)})
 
 
@@ -106,20 +105,9 @@ async def receive_receipt(
     Raises:
         UnknownGateway: the gateway was not declared in this book.
     """
-    gateway = await _gateway(desk, incoming.gateway)
-    at, stated = _judge_time(incoming.stated_at, arrived_at, gateway)
-    report = receipt.Receipt(
-        mt=incoming.mt,
-        gateway=incoming.gateway,
-        outcome=incoming.outcome,
-        billed=incoming.billed,
-        raw_status=incoming.raw_status,
-        operator_message_id=incoming.operator_message_id,
-        occurred_at=at,
-        stated_at=stated,
-    )
 
     async def once() -> Settled:
+        report = _report(desk, incoming, arrived_at)
         charge = await _charge_on(desk, report.mt)
 
         def decide(history: list[Recorded]) -> list[Draft]:
@@ -143,8 +131,23 @@ async def _charge_on(desk: Desk, mt: str) -> str | None:
     return next((fact.ref.charge for fact in found if isinstance(fact, MtEmitted)), None)
 
 
-async def _gateway(desk: Desk, name: str) -> GatewayDeclared:
-    gateway = desk.catalogue.gateway(name) or (await desk.refresh()).gateway(name)
+def _report(desk: Desk, incoming: IncomingReceipt, arrived_at: datetime) -> receipt.Receipt:
+    gateway = _gateway(desk, incoming.gateway)
+    at, stated = _judge_time(incoming.stated_at, arrived_at, gateway)
+    return receipt.Receipt(
+        mt=incoming.mt,
+        gateway=incoming.gateway,
+        outcome=incoming.outcome,
+        billed=incoming.billed,
+        raw_status=incoming.raw_status,
+        operator_message_id=incoming.operator_message_id,
+        occurred_at=at,
+        stated_at=stated,
+    )
+
+
+def _gateway(desk: Desk, name: str) -> GatewayDeclared:
+    gateway = desk.catalogue.gateway(name)
     if gateway is None:
         raise UnknownGateway(name)
     return gateway
@@ -152,9 +155,7 @@ async def _gateway(desk: Desk, name: str) -> GatewayDeclared:
 
 def _judge(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, Known]:
     """Name the message, its operator, its consumer and its time, by the catalogue as known."""
-    gateway = desk.catalogue.gateway(incoming.gateway)
-    if gateway is None:
-        raise UnknownGateway(incoming.gateway)
+    gateway = _gateway(desk, incoming.gateway)
     operator = gateway.operators.get(incoming.smsc)
     if operator is None:
         raise UnknownLink(incoming.gateway, incoming.smsc)

@@ -26,8 +26,7 @@ from ledger.facts.traffic import (
     MtKind,
 )
 from ledger.log.rows import Interest, Query
-from ledger.money import micros_text
-from ledger.texts import render
+from ledger.texts import Room, price_text, render
 
 FingerprintOf = Callable[[MoReceived | ConflictingDuplicateReceived], str | None]
 """This message's fingerprint under the key of a stored one; None once that key is destroyed."""
@@ -231,18 +230,22 @@ def _send_free(
     exchange: Exchange, kind: MtKind, template: str, named: ShortCodeOpened | ServiceDeclared
 ) -> None:
     """Answer without a charge; `named` is whose identity the text may give."""
-    values = {
-        "code": exchange.mo.short_code,
-        "publisher": named.publisher,
-        "desk": named.desk,
-    }
-    exchange.emit(kind, render(template, values), None, None)
+    values = {"code": exchange.mo.short_code, "publisher": named.publisher, "desk": named.desk}
+    exchange.emit(kind, render(template, values, _room(exchange)), None, None)
 
 
 def _reply(exchange: Exchange, wanted: _Wanted) -> str:
     values = {
         "code": exchange.mo.short_code,
         "argument": wanted.argument,
-        "price": micros_text(wanted.tariff.price),
+        "price": price_text(wanted.tariff.price, wanted.tariff.currency),
+        "publisher": wanted.service.publisher,
+        "desk": wanted.service.desk,
+        "service": wanted.service.name,
     }
-    return render(wanted.service.reply_text, values)
+    return render(wanted.service.reply_text, values, _room(exchange))
+
+
+def _room(exchange: Exchange) -> Room:
+    rules = exchange.known.rules
+    return Room(gsm7=rules.gsm7_characters, ucs2=rules.ucs2_characters)

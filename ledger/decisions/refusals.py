@@ -5,6 +5,10 @@ Refusal
 ├── UnknownLink             the gateway names a link whose operator it was not declared with
 ├── ConflictingDuplicate    another message came under this id; kept as a fact of its own
 ├── UnknownExchange         no message of that id was received
+├── MerchantMissing         a merchant's key must name one merchant, and no other key may
+├── MerchantNotRegistered   this book does not know the merchant
+├── UnknownKey              this book never granted that key
+├── KeyAlreadyRevoked       the key was revoked before
 └── RulesOutdated           other rules were adopted than those this process decides by
 
 A refusal says what happened and carries data. How it is told to whom is the faces' matter.
@@ -55,3 +59,38 @@ class RulesOutdated(Refusal):
         super().__init__(f"the book adopted rules {adopted}, but {loaded} are loaded: start again")
         self.adopted = adopted
         self.loaded = loaded
+
+
+class MerchantMissing(Refusal):
+    """A merchant's key must name the merchant it is for, and a key of another role may not."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(f"a key with the role {role} must name {_HOW_MANY[role == 'merchant']}")
+        self.role = role
+
+
+class MerchantNotRegistered(Refusal):
+    """This book does not know the merchant."""
+
+    def __init__(self, merchant: str) -> None:
+        super().__init__(f"no merchant {merchant!r} is registered in this book")
+        self.merchant = merchant
+
+
+class UnknownKey(Refusal):
+    """This book never granted that key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"no key {key!r} was granted in this book")
+        self.key = key
+
+
+class KeyAlreadyRevoked(Refusal):
+    """The key was revoked before."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {key!r} was revoked before")
+        self.key = key
+
+
+_HOW_MANY = {True: "a merchant", False: "no merchant"}

@@ -1,0 +1,152 @@
+"""What each fact of a catalogue must hold by itself, at the moment it counts from."""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from ledger.decisions.catalogue_request import Problem, Prospect, Requested
+from ledger.decisions.catalogue_terms import contract_problems, tariff_problems
+from ledger.decisions.keywords import normalise, service_word
+from ledger.facts.base import Fact
+from ledger.facts.book import GatewayDeclared
+from ledger.facts.catalogue import (
+    ContractAgreed,
+    KeywordAssigned,
+    KeywordWithdrawn,
+    MerchantRegistered,
+    ServiceDeclared,
+    ShortCodeClosed,
+    ShortCodeOpened,
+    TariffSet,
+)
+from ledger.rules.inforce import Rules
+from ledger.texts import (
+    CODE_PLACEHOLDERS,
+    REPLY_PLACEHOLDERS,
+    Room,
+    overflow,
+    render,
+    template_problems,
+)
+
+BOUNDLESS = Room(gsm7=1_000_000, ucs2=1_000_000)
+"""Room in which nothing is cut, to see how long a text really is."""
+
+
+def entry_problems(prospect: Prospect) -> Iterator[Problem]:
+    """Check everything new by itself."""
+    for asked in prospect.news.values():
+        at = asked.fact.effective_from
+        rules = prospect.rules(at)
+        if rules is None:
+            place = asked.where("effective_from")
+            yield Problem(place, f"the rules do not reach {prospect.day(at)}")
+        else:
+            yield from _problems(asked, prospect, rules)
+
+
+def _problems(  # noqa: C901 - one case for each kind of fact
+    asked: Requested, prospect: Prospect, rules: Rules
+) -> Iterator[Problem]:
+    fact = asked.fact
+    match fact:
+        case GatewayDeclared() | MerchantRegistered() | KeywordWithdrawn():
+            return
+        case ShortCodeOpened():
+            yield from _opened(fact, prospect, rules)
+        case ShortCodeClosed():
+            yield from _closed(fact, prospect)
+        case ServiceDeclared():
+            yield from _service(fact, prospect, rules)
+        case TariffSet():
+            yield from tariff_problems(fact, prospect, rules)
+        case ContractAgreed():
+            yield from contract_problems(fact, prospect)
+        case KeywordAssigned():
+            yield from _keyword(fact, prospect, rules)
+            yield from _its_service(fact, prospect)
+        case _:
+            assert_never(fact)
+
+
+def room_of(rules: Rules) -> Room:
+    """Give the room of one message, as the rules have it."""
+    return Room(gsm7=rules.gsm7_characters, ucs2=rules.ucs2_characters)
+
+
+def reply(service: ServiceDeclared, short_code: str, price: str) -> str:
+    """Give the whole answer of a service, however long, with the shortest argument."""
+    values = {"code": short_code, "price": price, "service": service.name}
+    named = {"publisher": service.publisher, "desk": service.desk}
+    return render(service.reply_text, values | named, BOUNDLESS)
+
+
+def untaxed(service: ServiceDeclared, rules: Rules) -> str:
+    """Say that nobody knows the tax on a service."""
+    known = ", ".join(sorted(rules.tax_rates))
+    return f"the rules have no tax rate for {service.category}; they have one for {known}"
+
+
+def _opened(fact: ShortCodeOpened, prospect: Prospect, rules: Rules) -> Iterator[Problem]:
+    if rules.range_of(fact.short_code) is None:
+        text = f"{fact.short_code} lies in no range of codes that the rules know"
+        yield from prospect.problem(text, (fact, "short_code"))
+    if fact.dedicated_to is not None:
+        yield from prospect.unregistered(fact, fact.dedicated_to, "dedicated_to")
+    values = {"code": fact.short_code, "publisher": fact.publisher, "desk": fact.desk}
+    for field in ("error_text", "stop_text", "contact_text"):
+        template: str = getattr(fact, field)
+        wrong = template_problems(template, CODE_PLACEHOLDERS)
+        long = overflow(render(template, values, BOUNDLESS), room_of(rules))
+        for text in wrong or filter(None, [long]):
+            yield from prospect.problem(text, (fact, field))
+
+
+def _closed(fact: ShortCodeClosed, prospect: Prospect) -> Iterator[Problem]:
+    before: Fact | None = None
+    for version in prospect.timeline(fact):
+        if version.fact is fact:
+            break
+        before = version.fact
+    if not isinstance(before, ShortCodeOpened):
+        text = f"{fact.short_code} is not open with {fact.operator} then"
+        yield from prospect.problem(text, (fact, "short_code"))
+
+
+def _service(fact: ServiceDeclared, prospect: Prospect, rules: Rules) -> Iterator[Problem]:
+    yield from prospect.unregistered(fact, fact.merchant, "merchant")
+    owners = {other.merchant for other in prospect.namesakes(fact)} - {fact.merchant}
+    for owner in sorted(owners):
+        text = f"{fact.service} is a service of {owner}, and none changes hands"
+        yield from prospect.problem(text, (fact, "merchant"))
+    if fact.category not in rules.tax_rates:
+        yield from prospect.problem(untaxed(fact, rules), (fact, "category"))
+    for choice in fact.choices:
+        if (read := " ".join(normalise(choice))) != choice:
+            text = f"{choice!r} is never matched, for matching reads it as {read!r}"
+            yield from prospect.problem(text, (fact, "choices"))
+    wrong = template_problems(fact.reply_text, REPLY_PLACEHOLDERS)
+    for text in wrong or filter(None, [overflow(reply(fact, "", ""), room_of(rules))]):
+        yield from prospect.problem(text, (fact, "reply_text"))
+
+
+def _keyword(fact: KeywordAssigned, prospect: Prospect, rules: Rules) -> Iterator[Problem]:
+    if (read := " ".join(normalise(fact.keyword))) != fact.keyword:
+        text = f"{fact.keyword!r} is never matched, for matching reads it as {read!r}"
+        yield from prospect.problem(text, (fact, "keyword"))
+    if word := service_word(fact.keyword, rules.service_words):
+        text = f"{word.word} is a service word, which no merchant can have"
+        yield from prospect.problem(text, (fact, "keyword"))
+    if not prospect.openings(fact.short_code, fact.effective_from):
+        text = f"no operator has opened {fact.short_code} by then"
+        yield from prospect.problem(text, (fact, "short_code"))
+
+
+def _its_service(fact: KeywordAssigned, prospect: Prospect) -> Iterator[Problem]:
+    service = prospect.then.service(fact.service, fact.effective_from)
+    if service is None:
+        text = f"no service {fact.service} is declared by then"
+        yield from prospect.problem(text, (fact, "service"))
+    elif service.merchant != fact.merchant:
+        text = f"{fact.service} is a service of {service.merchant}, not of {fact.merchant}"
+        yield from prospect.problem(text, (fact, "merchant"))
+    yield from prospect.unregistered(fact, fact.merchant, "merchant")
