@@ -27,7 +27,7 @@ from ledger.decisions.catalogue_sales import sale_problems
 from ledger.facts.base import Draft, Fact, Recorded
 from ledger.facts.catalogue import KeywordAssigned, KeywordWithdrawn
 
-__all__ = ["CatalogueRefused", "Circumstances", "Problem", "Requested", "change"]
+__all__ = ["CatalogueFact", "CatalogueRefused", "Circumstances", "Problem", "Requested", "change"]
 
 _RANK: dict[type[Fact], int] = {kind: at for at, kind in enumerate(get_args(CatalogueFact))}
 
