@@ -5,11 +5,13 @@ what it is about. Times are instants; `paris` makes one from local time.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import psycopg
+from hypothesis import strategies
+from psycopg import sql
 
 from ledger.facts.base import Draft, Fact, Recorded
 from ledger.facts.book import BookOpened
@@ -31,6 +33,9 @@ from ledger.words import derived_id, local_day
 ZONE = "Europe/Paris"
 OPERATOR, CODE, MERCHANT, SERVICE = "20801", "72345", "acme", "quiz"
 OPENING = datetime(2026, 7, 1, tzinfo=UTC)
+NOON = datetime(2026, 7, 10, 12, tzinfo=UTC)
+LATER = datetime(2026, 7, 11, 12, tzinfo=UTC)
+LAST = datetime(2026, 7, 12, 12, tzinfo=UTC)
 
 
 def paris(text: str) -> datetime:
@@ -56,7 +61,7 @@ class Standing(NamedTuple):
 
     ref: ChargeRef
     amounts: Waterfall
-    authorized_day: object
+    authorized_day: date
     state: str
 
 
@@ -233,4 +238,60 @@ def store(connection: psycopg.Connection, rows: Iterable[StoredRow]) -> None:
         connection.execute(
             "UPDATE heads SET position = %s, recorded_at = %s WHERE book = %s",
             (last.position, last.recorded_at, book),
+        )
+
+
+NEXT_STATES = {
+    None: ("authorized",),
+    "authorized": ("unresolved", "released", "captured"),
+    "unresolved": ("released", "captured"),
+    "released": ("captured",),
+    "captured": (),
+}
+"""How a charge may go on; captured is the end in today's facts."""
+
+
+@strategies.composite
+def histories(draw: strategies.DrawFn, book: str = "fr", most_steps: int = 30) -> History:
+    """Draw a history: some charges of two merchants, each going on as it may, over some months."""
+    steps = strategies.tuples(
+        strategies.integers(0, 5),
+        strategies.integers(0, 2),
+        strategies.integers(0, 20 * 24 * 3600),
+    )
+    history, now = History(book), OPENING
+    states: dict[str, str] = {}
+    for number, choice, seconds in draw(strategies.lists(steps, max_size=most_steps)):
+        name, now = f"c{number}", now + timedelta(seconds=seconds)
+        allowed = NEXT_STATES[states.get(name)]
+        if not allowed:
+            continue
+        states[name] = allowed[choice % len(allowed)]
+        if states[name] == "authorized":
+            price = (3_000_000, 50_000, 0)[number % 3]
+            history.exchange(name, now, price, merchant=("acme", "bolt")[number % 2])
+        else:
+            getattr(history, states[name])(name, now)
+    return history
+
+
+def contents(connection: psycopg.Connection, book: str) -> dict[str, list[str]]:
+    """Read every projected row of a book as text, by table, sorted."""
+    found = {}
+    for name in ("balances", "merchant_accounts", "charges"):
+        rows = connection.execute(
+            sql.SQL("SELECT t::text FROM {} AS t WHERE book = %s ORDER BY 1").format(
+                sql.Identifier(name)
+            ),
+            (book,),
+        )
+        found[name] = [row for (row,) in rows]
+    return found
+
+
+def reset(connection: psycopg.Connection, book: str) -> None:
+    """Take every projection of a book back to before its first fact."""
+    for name in ("balances", "merchant_accounts", "charges", "projection_positions"):
+        connection.execute(
+            sql.SQL("DELETE FROM {} WHERE book = %s").format(sql.Identifier(name)), (book,)
         )
