@@ -119,3 +119,14 @@ def head_held(url: str, book: str = BOOK) -> Generator[Connection]:
     with psycopg.connect(url) as connection:
         connection.execute("SELECT position FROM heads WHERE book = %s FOR UPDATE", (book,))
         yield connection
+
+
+def end_sessions(owner_url: str) -> None:
+    """End every other session in the database, as an administrator would."""
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            """
+            SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()
+            """
+        )
