@@ -1,0 +1,128 @@
+"""The demonstration's traffic, and the simulated gateway that stands in where Kannel is not."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.demo.messages import ACCEPTED, DELIVERED
+from api.demo.traffic import OPERATORS, TRAFFIC
+
+JOURNEY = Path(__file__).parent / "support" / "kannel_journey.py"
+BY_NAME = {message.name: message for message in TRAFFIC}
+
+Journey = dict[str, Any]
+Played = dict[str, dict[str, Any]]
+
+
+class TestTraffic:
+    """The demonstration's messages are what both gateways can play."""
+
+    def test_names_each_message_once(self) -> None:
+        assert len(BY_NAME) == len(TRAFFIC)
+
+    def test_comes_from_every_declared_operator(self) -> None:
+        assert {message.smsc for message in TRAFFIC} == set(OPERATORS)
+
+    def test_gives_fakesmsc_only_what_it_can_do(self) -> None:
+        by_fakesmsc = [message for message in TRAFFIC if message.smsc == "orange-fr"]
+        assert by_fakesmsc
+        for message in by_fakesmsc:
+            assert message.receipts == (ACCEPTED, DELIVERED)
+            assert not message.simulated_only
+            assert isinstance(message.text, str)
+            assert message.text.isprintable()
+
+    def test_repeats_an_id_only_after_its_first_use(self) -> None:
+        names = list(BY_NAME)
+        repeats = [message for message in TRAFFIC if message.same_id_as]
+        assert len(repeats) == 2
+        for message in repeats:
+            assert names.index(message.same_id_as) < names.index(message.name)
+            assert BY_NAME[message.same_id_as].smsc == message.smsc
+
+    def test_lets_the_link_tell_its_victims_apart(self) -> None:
+        seen = Counter((message.sender, message.code, message.text) for message in TRAFFIC)
+        victims = [message for message in TRAFFIC if message.fault != "none"]
+        assert {message.fault for message in victims} == {
+            "unavailable",
+            "answer_lost",
+            "receipt_answer_lost",
+        }
+        assert all(seen[message.sender, message.code, message.text] == 1 for message in victims)
+
+
+@pytest.fixture(scope="module")
+def journey() -> Journey:
+    done = subprocess.run(
+        [sys.executable, str(JOURNEY), "simulated"], check=True, capture_output=True, timeout=60
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def played(journey: Journey) -> Played:
+    return {exchange["message"]: exchange for exchange in journey["played"]}
+
+
+def requests_for(journey: Journey, exchange: dict[str, Any]) -> list[dict[str, str]]:
+    return [asked for asked in journey["requests"] if asked.get("id") == exchange["message_id"]]
+
+
+class TestSimulatedGateway:
+    """Our own gateway behaves as Kannel does."""
+
+    def test_accounts_for_every_message(self, journey: Journey) -> None:
+        assert [exchange["message"] for exchange in journey["played"]] == list(BY_NAME)
+
+    def test_asks_with_kannels_parameters(self, journey: Journey) -> None:
+        first = next(asked for asked in journey["requests"] if asked["path"] == "mo")
+        parameters = ["key", "id", "smsc", "from", "to", "text", "ts", "charset", "binfo", "meta"]
+        assert list(first) == ["path", *parameters]
+
+    def test_fills_the_escapes_of_a_receipts_address(self, journey: Journey) -> None:
+        receipt = next(asked for asked in journey["requests"] if asked["path"] == "dlr")
+        assert receipt["type"] == "8"
+        assert receipt["at"].isdecimal()
+        assert receipt["smsc"] in OPERATORS
+        assert receipt["answer"] == "ACK/"
+        assert receipt["meta"] == "?orig_msg?dlr_mask=31&"
+        assert not [value for value in receipt.values() if value.startswith("%")]
+
+    def test_asks_again_under_the_same_id_when_the_ledger_is_away(
+        self, journey: Journey, played: Played
+    ) -> None:
+        # The link kept the first request from the ledger, which so saw one of the two.
+        assert played["away"]["attempts"] == 2
+        assert len(requests_for(journey, played["away"])) == 1
+
+    def test_asks_again_under_the_same_id_when_the_answer_was_lost(
+        self, journey: Journey, played: Played
+    ) -> None:
+        assert played["answer-lost"]["attempts"] == 2
+        assert len(requests_for(journey, played["answer-lost"])) == 2
+        assert played["answer-lost"]["receipts"] == [8, 1]
+
+    def test_hands_a_receipt_over_again_under_the_same_number(self, journey: Journey) -> None:
+        sids = Counter(asked["sid"] for asked in journey["requests"] if asked["path"] == "dlr")
+        assert sorted(sids.values(), reverse=True)[:3] == [2, 2, 1]
+
+    def test_sends_no_receipt_for_silence(self, played: Played) -> None:
+        assert played["stop-again"]["reply"] == ""
+        assert played["stop-again"]["receipts"] == []
+
+    def test_repeats_an_id_with_the_same_and_with_other_content(
+        self, journey: Journey, played: Played
+    ) -> None:
+        assert played["same-again"]["message_id"] == played["jeu-lower"]["message_id"]
+        conflicting = requests_for(journey, played["conflict"])
+        assert [asked["text"] for asked in conflicting] == ["LOGO", "LOGO 99"]
+
+    def test_keeps_late_receipts_until_asked(self, journey: Journey) -> None:
+        after = journey["requests"][journey["before_late"] :]
+        assert [exchange["receipts"] for exchange in journey["late"]] == [[1], [2]]
+        assert sorted(asked["type"] for asked in after) == ["1", "2"]
