@@ -7,8 +7,6 @@ again. What goes wrong with one projection is narrowed to the fact, parked, and 
 
 import logging
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import NamedTuple
 
 from psycopg import Connection
 
@@ -28,14 +26,6 @@ BATCH = 10_000
 
 
 _Member = tuple[Projection, Standing]
-
-
-class _Group(NamedTuple):
-    """Projections that stand at one position and so can share a batch of at most `limit` facts."""
-
-    position: int
-    limit: int
-    members: list[_Member]
 
 
 class Engine:
@@ -72,8 +62,8 @@ class Engine:
             return 0
         while True:
             try:
-                groups = _groups(self._running(), self._batch)
-                return sum(self._advance(group, self._context) for group in groups)
+                groups = _together(self._running())
+                return sum(self._advance(*group, self._context) for group in groups.items())
             except Overtaken as overtaken:
                 _log.info("%s: another engine has moved %s", self.book, overtaken)
 
@@ -113,12 +103,12 @@ class Engine:
             )
         return False
 
-    def _advance(self, group: _Group, context: Context) -> int:
-        rows = self._log.follow(group.position, group.limit)
+    def _advance(self, position: int, members: Sequence[_Member], context: Context) -> int:
+        rows = self._log.follow(position, self._batch)
         if rows:
-            items = decoded(rows, [projection.fold for projection, _ in group.members])
+            items = decoded(rows, [projection.fold for projection, _ in members])
             with self._connection.transaction():
-                for projection, standing in group.members:
+                for projection, standing in members:
                     target = Target(self._connection, self.book, projection, context)
                     self._move(target, standing, items, rows[-1].position)
         return len(rows)
@@ -135,14 +125,9 @@ class Engine:
             )
 
 
-def _groups(running: Sequence[_Member], batch: int) -> list[_Group]:
-    """Put together what stands together; each group stops where the next one begins."""
-    together: dict[int, list[_Member]] = {}
+def _together(running: Sequence[_Member]) -> dict[int, list[_Member]]:
+    """Put together, by position, what stands together and so can share a batch."""
+    groups: dict[int, list[_Member]] = {}
     for member in running:
-        together.setdefault(member[1].position, []).append(member)
-    starts = sorted(together)
-    limits = [min(batch, end - start) for start, end in pairwise(starts)]
-    return [
-        _Group(start, limit, together[start])
-        for start, limit in zip(starts, [*limits, batch], strict=False)
-    ]
+        groups.setdefault(member[1].position, []).append(member)
+    return groups

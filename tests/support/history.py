@@ -5,6 +5,7 @@ what it is about. Times are instants; `paris` makes one from local time.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -29,6 +30,9 @@ from ledger.log.postgres import PostgresLog
 from ledger.log.rows import StoredRow
 from ledger.money import Percentage, Rate, Waterfall, split
 from ledger.words import derived_id, local_day
+from projections.fold import Context
+from projections.positions import standings
+from projections.table import Projection
 
 ZONE = "Europe/Paris"
 OPERATOR, CODE, MERCHANT, SERVICE = "20801", "72345", "acme", "quiz"
@@ -295,3 +299,30 @@ def reset(connection: psycopg.Connection, book: str) -> None:
         connection.execute(
             sql.SQL("DELETE FROM {} WHERE book = %s").format(sql.Identifier(name)), (book,)
         )
+
+
+def standing(connection: psycopg.Connection, book: str) -> dict[str, int]:
+    """Read where each projection stands."""
+    return {name: found.position for name, found in standings(connection, book).items()}
+
+
+def two_charges() -> History:
+    """Make 1 the opening, 2-6 charge a, 7-11 charge b, 12 a captured, 13 b released."""
+    history = History()
+    history.exchange("a", NOON)
+    history.exchange("b", NOON)
+    history.captured("a", LATER)
+    history.released("b", LATER)
+    return history
+
+
+def failing(projection: Projection, position: int) -> Projection:
+    """Make a projection's fold fail at one position."""
+    changes = projection.fold.changes
+
+    def poisoned(recorded: Recorded, context: Context) -> Iterable:
+        if recorded.position == position:
+            raise ArithmeticError("poison")
+        return changes(recorded, context)
+
+    return projection._replace(fold=replace(projection.fold, changes=poisoned))
