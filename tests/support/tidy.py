@@ -65,21 +65,26 @@ def _durations(tree: ast.Module) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
         match node:
             case ast.arguments():
-                named = [*node.posonlyargs, *node.args]
-                defaults = [*[None] * (len(named) - len(node.defaults)), *node.defaults]
-                pairs = [*zip(named, defaults, strict=True)]
-                pairs += zip(node.kwonlyargs, node.kw_defaults, strict=True)
-                for argument, default in pairs:
-                    if argument.arg.endswith("_seconds"):
-                        yield argument
-                        yield from [default] if default else []
-            case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
-                if name.lower().endswith("_seconds"):
-                    yield node
-            case ast.keyword(arg=str(name)) if name.endswith("_seconds"):
+                yield from _lasting(node)
+            case (
+                ast.AnnAssign(target=ast.Name(id=name))
+                | ast.Assign(targets=[ast.Name(id=name)])
+                | ast.keyword(arg=str(name))
+            ) if name.lower().endswith("_seconds"):
                 yield node
             case _:
                 pass
+
+
+def _lasting(arguments: ast.arguments) -> Iterator[ast.AST]:
+    named = [*arguments.posonlyargs, *arguments.args]
+    defaults = [*[None] * (len(named) - len(arguments.defaults)), *arguments.defaults]
+    pairs = [*zip(named, defaults, strict=True)]
+    pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    for argument, default in pairs:
+        if argument.arg.endswith("_seconds"):
+            yield argument
+            yield from [default] if default else []
 
 
 _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|COPY|TRUNCATE)\s")
