@@ -32,6 +32,9 @@ _CREATE_TABLE: LiteralString = """
         CONSTRAINT numbers_count_from_one CHECK (number >= 1)
     )
 """
+_DESCRIBE_TABLE: LiteralString = """
+    COMMENT ON TABLE migrations IS 'What has been applied to this database; checksum is SHA-256.'
+"""
 _SELECT_APPLIED: LiteralString = (
     "SELECT number, name, checksum, applied_at FROM migrations ORDER BY number"
 )
@@ -118,6 +121,7 @@ def migrate(owner_url: str, folder: Path = FOLDER) -> list[Migration]:
         ensure_roles(connection)
         with _as_owner(connection):
             connection.execute(_CREATE_TABLE)
+            connection.execute(_DESCRIBE_TABLE)
             connection.execute("GRANT SELECT ON migrations TO obole_app")
         pending = _compare(migrations, _applied(connection)).pending
         for migration in pending:

@@ -1,20 +1,75 @@
 """The schema: its chain of migrations, and what every table of it must hold to."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
+from api.postgres import find_programs
 from migrations.runner import (
     ChainBroken,
     DatabaseTooNew,
+    Migration,
     MigrationEdited,
     chain,
     migrate,
     status,
 )
+from migrations.schema import SCHEMA_FILE, render_schema
 from tests.support.database import TestDatabase
+
+# Partitions are left aside: what holds for the table they belong to holds for them.
+PRIMARY_KEYS = """
+    SELECT relation.relname, array_agg(attribute.attname ORDER BY key.place)
+    FROM pg_constraint AS constraint_
+    JOIN pg_class AS relation ON relation.oid = constraint_.conrelid
+    CROSS JOIN unnest(constraint_.conkey) WITH ORDINALITY AS key (number, place)
+    JOIN pg_attribute AS attribute
+        ON attribute.attrelid = relation.oid AND attribute.attnum = key.number
+    WHERE constraint_.contype = 'p' AND relation.relnamespace = 'public'::regnamespace
+        AND NOT relation.relispartition
+    GROUP BY relation.relname
+"""
+KEYLESS_TABLES = """
+    SELECT relname FROM pg_class AS relation
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT EXISTS (
+        SELECT FROM pg_constraint WHERE conrelid = relation.oid AND contype = 'p'
+    )
+"""
+# Being NOT NULL is part of the column, and has a name of its own only since PostgreSQL 18.
+CONSTRAINTS = """
+    SELECT conname FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace AND contype <> 'n' AND conparentid = 0
+"""
+SILENT_TABLES = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+        AND obj_description(oid, 'pg_class') IS NULL
+"""
+
+
+def ask(database: TestDatabase, query: LiteralString, *values: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database.owner_url) as connection:
+        return connection.execute(query, values or None).fetchall()
+
+
+def is_sentence(name: str) -> bool:
+    """Tell a sentence's name from one that PostgreSQL makes up of table, columns and kind."""
+    default = re.search(r"_(pkey|key|check|fkey|excl|not_null)\d*$", name)
+    return default is None and name.count("_") >= 2
+
+
+def unnamed_checks(script: str) -> list[str]:
+    """Give what stands before each CHECK that has no name of its own."""
+    words = re.sub(r"--.*", "", script)
+    return [
+        before
+        for before in re.findall(r"([^,;]*?)\bCHECK\s*\(", words, re.IGNORECASE)
+        if not re.search(r"\bCONSTRAINT\s+\w+\s*$", before, re.IGNORECASE)
+    ]
 
 
 def write(folder: Path, **scripts: str) -> Path:
@@ -104,3 +159,81 @@ class TestMigrate:
             connection.execute("CREATE DATABASE deployed OWNER deployer")
             connection.execute("GRANT obole_owner, obole_app TO deployer WITH ADMIN OPTION")
         assert migrate(server.url("deployer", "deployed")) == chain()
+
+
+class TestTheSchema:
+    """What holds for every table, whoever adds one."""
+
+    def test_is_written_down_in_schema_sql(self, empty_database: TestDatabase) -> None:
+        migrate(empty_database.owner_url)
+        rendered = render_schema(empty_database.owner_url, find_programs() / "bin/pg_dump")
+        assert rendered == SCHEMA_FILE.read_text(), "run `make schema`"
+
+    def test_begins_every_primary_key_with_book(self, database: TestDatabase) -> None:
+        rows = ask(database, PRIMARY_KEYS)
+        keys = {table: columns for table, columns in rows if table != "migrations"}
+        assert keys
+        assert {table: columns for table, columns in keys.items() if columns[0] != "book"} == {}
+
+    def test_has_a_primary_key_on_every_table(self, database: TestDatabase) -> None:
+        assert ask(database, KEYLESS_TABLES) == []
+
+    def test_names_every_constraint_as_a_sentence(self, database: TestDatabase) -> None:
+        names = [name for (name,) in ask(database, CONSTRAINTS)]
+        assert names
+        assert [name for name in names if not is_sentence(name)] == []
+
+    @pytest.mark.parametrize(
+        "name",
+        ["facts_pkey", "facts_book_check", "facts_book_position_key", "a_b_fkey", "positive"],
+    )
+    def test_takes_no_default_name_for_a_sentence(self, name: str) -> None:
+        assert not is_sentence(name)
+
+    def test_comments_on_every_table(self, database: TestDatabase) -> None:
+        assert ask(database, SILENT_TABLES) == []
+
+    def test_keeps_the_application_from_the_past(self, database: TestDatabase) -> None:
+        for privilege in ("UPDATE", "DELETE", "TRUNCATE"):
+            assert ask(
+                database, "SELECT has_table_privilege('obole_app', 'facts', %s)", privilege
+            ) == [(False,)]
+
+    def test_keeps_the_application_from_the_schema(self, database: TestDatabase) -> None:
+        with (
+            psycopg.connect(database.app_url) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute("CREATE TABLE mine (n int)")
+
+    @pytest.mark.parametrize("table", ["data_keys", "addresses", "pseudonym_keys"])
+    def test_keeps_the_application_from_changing_keys(
+        self, database: TestDatabase, table: str
+    ) -> None:
+        held = [
+            privilege
+            for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")
+            if ask(database, "SELECT has_table_privilege('obole_app', %s, %s)", table, privilege)
+            == [(True,)]
+        ]
+        forgets = [] if table == "pseudonym_keys" else ["DELETE"]
+        assert held == ["SELECT", "INSERT", *forgets]
+
+
+class TestTheFiles:
+    """What holds for every migration as text."""
+
+    @pytest.mark.parametrize("migration", chain(), ids=lambda migration: migration.file)
+    def test_names_every_check(self, migration: Migration) -> None:
+        assert unnamed_checks(migration.script.decode()) == []
+
+    @pytest.mark.parametrize("migration", chain(), ids=lambda migration: migration.file)
+    def test_says_at_its_head_what_it_means(self, migration: Migration) -> None:
+        assert migration.script.decode().startswith("-- ")
+
+    @pytest.mark.parametrize(
+        "script",
+        ["CREATE TABLE t (n int CHECK (n > 0))", "CREATE TABLE t (n int, CHECK (n > 0))"],
+    )
+    def test_control_finds_an_unnamed_check(self, script: str) -> None:
+        assert unnamed_checks(script)
