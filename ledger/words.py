@@ -23,12 +23,9 @@ def derived_id(*parts: str | int) -> str:
 
     Each part is preceded by its length, so that no two lists of parts run together.
     """
-    digest = hashlib.sha256()
-    for part in parts:
-        encoded = str(part).encode()
-        digest.update(b"%d:" % len(encoded))
-        digest.update(encoded)
-    return digest.hexdigest()[:32]
+    encoded = [str(part).encode() for part in parts]
+    message = b"".join([b"%d:%b" % (len(part), part) for part in encoded])
+    return hashlib.sha256(message).hexdigest()[:32]
 
 
 def instant_text(at: datetime) -> str:

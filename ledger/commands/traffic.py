@@ -133,7 +133,7 @@ async def _charge_on(desk: Desk, mt: str) -> str | None:
 
 def _report(desk: Desk, incoming: IncomingReceipt, arrived_at: datetime) -> receipt.Receipt:
     gateway = _gateway(desk, incoming.gateway)
-    at, stated = _judge_time(incoming.stated_at, arrived_at, gateway)
+    at, stated = _judge_time(incoming.stated_at, arrived_at, _tolerance(desk, gateway, arrived_at))
     return receipt.Receipt(
         mt=incoming.mt,
         gateway=incoming.gateway,
@@ -159,7 +159,7 @@ def _judge(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, 
     operator = gateway.operators.get(incoming.smsc)
     if operator is None:
         raise UnknownLink(incoming.gateway, incoming.smsc)
-    at, stated = _judge_time(incoming.stated_at, arrived_at, gateway)
+    at, stated = _judge_time(incoming.stated_at, arrived_at, _tolerance(desk, gateway, arrived_at))
     known = desk.known(at)
     day = at.astimezone(UTC).date().isoformat() if gateway.recycles_ids else ""
     mo = Mo(
@@ -179,11 +179,16 @@ def _judge(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, 
     return mo, known
 
 
+def _tolerance(desk: Desk, gateway: GatewayDeclared, at: datetime) -> timedelta:
+    """Give how far the gateway's clock may be from ours: its own figure, or the book's."""
+    own = gateway.clock_tolerance_seconds
+    return timedelta(seconds=desk.rules.at(at).clock_tolerance_seconds if own is None else own)
+
+
 def _judge_time(
-    stated: datetime | None, arrived_at: datetime, gateway: GatewayDeclared
+    stated: datetime | None, arrived_at: datetime, tolerance: timedelta
 ) -> tuple[datetime, str | None]:
     """Take the gateway's time, or ours where the two are too far apart; ours keeps theirs."""
-    tolerance = timedelta(seconds=gateway.clock_tolerance_seconds)
     if stated is None:
         return arrived_at, None
     if abs(stated - arrived_at) > tolerance:

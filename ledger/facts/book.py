@@ -58,8 +58,8 @@ class GatewayDeclared(Fact, frozen=True, kw_only=True, tag="gateway_declared.v1"
     """Whether its message ids come again on another day."""
     repeat_horizon_days: Annotated[int, Meta(ge=1)]
     """For how long it may still hand the same message over again."""
-    clock_tolerance_seconds: Annotated[int, Meta(ge=0)]
-    """How far its clock may be from ours before ours is taken."""
+    clock_tolerance_seconds: Annotated[int, Meta(ge=0)] | None = None
+    """How far its clock may be from ours before ours is taken; none given: the book's setting."""
     effective_from: Instant
 
     @property

@@ -1,9 +1,12 @@
 """Ranges of short codes, written as people write them: `92xxx` is 92000 to 92999."""
 
+from functools import lru_cache
+
 PATTERN = r"^[0-9x]{3,8}$"
 """Digits, and an `x` for any digit; a range holds only codes of its own length."""
 
 
+@lru_cache(maxsize=4096)
 def covers(pattern: str, code: str) -> bool:
     """Tell whether a code, or the whole of a narrower range, lies within a range."""
     return len(pattern) == len(code) and all(

@@ -1,0 +1,1 @@
+"""The benchmark: the ledger beside what bounds it and what one would take instead, in one run."""
