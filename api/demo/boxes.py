@@ -2,9 +2,11 @@
 
 import re
 import secrets
+import shutil
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
@@ -96,9 +98,11 @@ class Boxes:
             time.sleep(_POLL_SECONDS)
 
     def _last_words(self) -> str:
-        """Quote bearerbox only: smsbox's log holds our key."""
+        """Quote bearerbox, and of smsbox's log, which holds our key, no more than numbers."""
         grave = [x for x in self._lines("bearerbox.log") if re.search("WARN|ERROR|PANIC", x)]
-        return " | ".join(grave[-5:])
+        statuses = Counter(re.findall(r"Status line: <HTTP/1\.\d (\d+)", self._read("smsbox.log")))
+        answered = ", ".join(f"{times} times {status}" for status, times in statuses.items())
+        return f"The ledger answered {answered or 'nothing'}. " + " | ".join(grave[-5:])
 
     def _lines(self, name: str) -> list[str]:
         return self._read(name).split("\n")
@@ -132,10 +136,14 @@ def running_boxes(endpoint: Endpoint) -> Generator[Boxes, None, None]:
 def child(
     argv: Sequence[str], output: Path | None = None
 ) -> Generator[subprocess.Popen[bytes], None, None]:
-    """Run a program beside us, its output in a file or nowhere; it ends with the block."""
+    """Run a program beside us, its output in a file or nowhere; it ends with the block.
+
+    Where setpriv is at hand it also ends with us, should we be killed.
+    """
+    tied = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     with (output or Path("/dev/null")).open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603 - Kannel's own programs
-            list(argv), stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT
+            [*tied, *argv], stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT
         )
         try:
             yield process
