@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import psycopg
-from psycopg import Connection
 
 from ledger.facts.base import Recorded
 from projections.fold import Context
 from projections.source import Item, readable
-from projections.table import Projection
+from projections.table import Place, Projection
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 """A broken world is no fact's fault."""
@@ -25,9 +24,9 @@ class Failure(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Which projection of which book, over which connection (in a transaction) it is written."""
+    """Which projection of which book, and where it is written."""
 
-    connection: Connection
+    place: Place
     book: str
     projection: Projection
     context: Context
@@ -48,8 +47,8 @@ def _apply(target: Target, facts: Sequence[Recorded]) -> Failure | None:
         return None
     try:
         deltas = target.projection.fold.fold(facts, target.context)
-        with target.connection.transaction():
-            target.projection.table.write(target.connection, target.book, deltas)
+        with target.place.connection.transaction():
+            target.projection.table.write(target.place, target.book, deltas)
     except AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a fold or its rows do, others go on

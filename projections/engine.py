@@ -17,7 +17,7 @@ from projections.fold import Context
 from projections.known import PROJECTIONS
 from projections.positions import Overtaken, Standing, Status
 from projections.source import Item, context_of, decoded
-from projections.table import Projection
+from projections.table import Place, Projection
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Engine:
             items = decoded(rows, [projection.fold for projection, _ in members])
             with self._connection.transaction():
                 for projection, standing in members:
-                    target = Target(self._connection, self.book, projection, context)
+                    target = Target(Place(self._connection), self.book, projection, context)
                     self._move(target, standing, items, rows[-1].position)
         return len(rows)
 

@@ -1,8 +1,8 @@
 """Builds a projection again from the log, beside the one in use: to replace it, or to compare.
 
-The copy is a temporary table of the same name, so the very statements that keep the table also
-fill the copy, and nothing is left behind when the process dies. The connection is in
-autocommit, from `ledger.log.session.connect`, and nobody else's.
+The copy is a temporary table, so nothing is left behind when the process dies; the very
+statements that keep the table fill it. The connection is in autocommit, from
+`ledger.log.session.connect`, and belongs to one thread.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -19,7 +19,7 @@ from projections import positions
 from projections.apply import Failure, Target, apply
 from projections.reading import NotProjected
 from projections.source import Item, context_of, decoded
-from projections.table import Projection
+from projections.table import BESIDE, Place, Projection
 
 CHUNK = 50_000
 """Facts that are folded together; chunks are merged in the order of their ranges."""
@@ -133,7 +133,7 @@ class _Copy:
         context = context_of(self._log)
         if context is None:
             raise NotProjected(self._book, self._projection.name)
-        return Target(self._connection, self._book, self._projection, context)
+        return Target(Place(self._connection, BESIDE), self._book, self._projection, context)
 
     def build_to_head(self, progress: Progress) -> None:
         """Go to the head, then once more for what came meanwhile."""

@@ -6,6 +6,7 @@ from typing import Any, Generic, LiteralString, NamedTuple, TypeVar
 
 import msgspec
 from psycopg import Connection
+from psycopg.sql import SQL, Identifier
 
 from projections.fold import Deltas, Fold
 
@@ -17,24 +18,44 @@ V = TypeVar("V")
 _encode = msgspec.json.Encoder().encode
 
 
+LIVE = "public"
+"""Where the tables are that are read."""
+
+BESIDE = "pg_temp"
+"""Where a connection builds copies of its own."""
+
+
+class Place(NamedTuple):
+    """A connection, and the schema in which it writes.
+
+    The schema is always named: a statement that was prepared before a temporary table came
+    to hide another would go on writing to the other.
+    """
+
+    connection: Connection
+    schema: str = LIVE
+
+
 @dataclass(frozen=True)
 class Table(Generic[K, V]):
     """Where the rows of a projection are kept.
 
-    `upsert` is one `INSERT … ON CONFLICT DO UPDATE` that merges as the fold does; it takes
-    `book`, and `rows` as a JSON array. It names its table without a schema, so that a
-    temporary table of the same name stands in for it.
+    `upsert` is one `INSERT … ON CONFLICT DO UPDATE` into `{table}` that merges as the fold does;
+    it takes `book`, and `rows` as a JSON array.
     """
+
+    name: str
 
     upsert: LiteralString
     row: Callable[[K, V], dict[str, Any]]
     """Lays a delta out by columns; sums as text, for they may outgrow a JSON integer."""
 
-    def write(self, connection: Connection, book: str, deltas: Deltas[K, V]) -> None:
+    def write(self, place: Place, book: str, deltas: Deltas[K, V]) -> None:
         """Merge deltas into the rows of a book, in the caller's transaction."""
         if deltas:
             rows = _encode([self.row(key, delta) for key, delta in deltas.items()])
-            connection.execute(self.upsert, {"book": book, "rows": rows.decode()})
+            upsert = SQL(self.upsert).format(table=Identifier(place.schema, self.name))
+            place.connection.execute(upsert, {"book": book, "rows": rows.decode()})
 
 
 class Projection(NamedTuple):

@@ -22,18 +22,10 @@ from projections.known import PROJECTIONS
 from projections.merchant_accounts.table import PROJECTION as MERCHANT_ACCOUNTS
 from projections.positions import Overtaken, Standing
 from projections.source import NotABook, decoded
+from projections.table import Place
 from tests.support.database import TestDatabase
-from tests.support.history import (
-    LATER,
-    NOON,
-    History,
-    contents,
-    histories,
-    reset,
-    standing,
-    store,
-    two_charges,
-)
+from tests.support.history import LATER, NOON, History, histories, two_charges
+from tests.support.projected import contents, reset, standing, store
 
 
 @pytest.fixture
@@ -72,7 +64,7 @@ class TestRun:
         store(connection, history.rows)
         Engine(connection, "fr").catch_up()
         once = contents(connection, "fr")
-        target = Target(connection, "fr", BALANCES, Context("Europe/Paris"))
+        target = Target(Place(connection), "fr", BALANCES, Context("Europe/Paris"))
         assert apply(target, history.recorded) is None
         assert contents(connection, "fr")["balances"] != once["balances"]
 

@@ -15,15 +15,8 @@ from projections.charges.table import PROJECTION as CHARGES
 from projections.engine import Engine
 from projections.merchant_accounts.table import PROJECTION as MERCHANT_ACCOUNTS
 from tests.support.database import TestDatabase
-from tests.support.history import (
-    LAST,
-    contents,
-    failing,
-    reset,
-    standing,
-    store,
-    two_charges,
-)
+from tests.support.history import LAST, two_charges
+from tests.support.projected import contents, failing, reset, standing, store
 
 
 @pytest.fixture

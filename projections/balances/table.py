@@ -6,7 +6,7 @@ from projections.balances.fold import BALANCES, Account, Moved
 from projections.table import Projection, Table
 
 _UPSERT = """
-INSERT INTO balances AS live (
+INSERT INTO {table} AS live (
     book, account, party, currency, value_day, recorded_day, debit, credit
 )
 SELECT
@@ -31,4 +31,4 @@ def _row(account: Account, moved: Moved) -> dict[str, Any]:
     return account._asdict() | {"debit": str(moved.debit), "credit": str(moved.credit)}
 
 
-PROJECTION = Projection(BALANCES, Table(_UPSERT, _row))
+PROJECTION = Projection(BALANCES, Table(BALANCES.name, _UPSERT, _row))

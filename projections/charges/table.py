@@ -6,7 +6,7 @@ from projections.charges.fold import CHARGES, Charge
 from projections.table import Projection, Table
 
 _UPSERT = """
-INSERT INTO charges AS live (
+INSERT INTO {table} AS live (
     book, charge, position, state, since, state_day, late, mt, reason,
     authorized_day, authorized_at, authorized_position, captures_on,
     leg, cause, consumer, merchant, service, category, short_code, operator, tariff,
@@ -95,4 +95,4 @@ _TERMS = (
 )
 """What is kept of a charge's reference, under the same names."""
 
-PROJECTION = Projection(CHARGES, Table(_UPSERT, _row))
+PROJECTION = Projection(CHARGES, Table(CHARGES.name, _UPSERT, _row))

@@ -6,7 +6,7 @@ from projections.merchant_accounts.fold import MERCHANT_ACCOUNTS, Account, State
 from projections.table import Projection, Table
 
 _UPSERT = """
-INSERT INTO merchant_accounts AS live (
+INSERT INTO {table} AS live (
     book, merchant, month, short_code, operator, service, currency,
     pending, pending_micros, unresolved, unresolved_micros, released, released_micros,
     earned, earned_micros, price_micros, tax_micros
@@ -51,4 +51,4 @@ def _row(account: Account, states: States) -> dict[str, Any]:
     return account._asdict() | sums
 
 
-PROJECTION = Projection(MERCHANT_ACCOUNTS, Table(_UPSERT, _row))
+PROJECTION = Projection(MERCHANT_ACCOUNTS, Table(MERCHANT_ACCOUNTS.name, _UPSERT, _row))

@@ -4,15 +4,11 @@ A history keeps, as the decisions do, what state each charge is in, so that a te
 what it is about. Times are instants; `paris` makes one from local time.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import psycopg
 from hypothesis import strategies
-from psycopg import sql
 
 from ledger.facts.base import Draft, Fact, Recorded
 from ledger.facts.book import BookOpened
@@ -25,14 +21,9 @@ from ledger.facts.charges import (
 )
 from ledger.facts.registry import REGISTRY, Origin, fact_id
 from ledger.facts.traffic import KeywordMatched, MoReceived, MtEmitted, MtRef, MtSubmitted
-from ledger.log.encoding import term
-from ledger.log.postgres import PostgresLog
 from ledger.log.rows import StoredRow
 from ledger.money import Percentage, Rate, Waterfall, split
 from ledger.words import derived_id, local_day
-from projections.fold import Context
-from projections.positions import standings
-from projections.table import Projection
 
 ZONE = "Europe/Paris"
 OPERATOR, CODE, MERCHANT, SERVICE = "20801", "72345", "acme", "quiz"
@@ -223,38 +214,6 @@ def reference(book: str, name: str, **terms: str) -> ChargeRef:
     return ChargeRef(**fields | terms)
 
 
-def store(connection: psycopg.Connection, rows: Iterable[StoredRow]) -> None:
-    """Write rows to the log at the positions and times they name, as no decision could."""
-    rows = list(rows)
-    if not rows:
-        return
-    book, last = rows[0].book, rows[-1]
-    log = PostgresLog(connection, book)
-    log.open_book()
-    with connection.transaction():
-        connection.execute("SELECT ensure_partitions(%s, %s)", (book, last.position))
-        with connection.cursor().copy(
-            "COPY facts (book, position, recorded_at, type, tags, terms, data) FROM STDIN"
-        ) as copy:
-            for row in rows:
-                terms = [term(book, tag) for tag in row.tags]
-                copy.write_row((*row[:4], list(row.tags), terms, row.data))
-        connection.execute(
-            "UPDATE heads SET position = %s, recorded_at = %s WHERE book = %s",
-            (last.position, last.recorded_at, book),
-        )
-
-
-NEXT_STATES = {
-    None: ("authorized",),
-    "authorized": ("unresolved", "released", "captured"),
-    "unresolved": ("released", "captured"),
-    "released": ("captured",),
-    "captured": (),
-}
-"""How a charge may go on; captured is the end in today's facts."""
-
-
 @strategies.composite
 def histories(draw: strategies.DrawFn, book: str = "fr", most_steps: int = 30) -> History:
     """Draw a history: some charges of two merchants, each going on as it may, over some months."""
@@ -279,33 +238,6 @@ def histories(draw: strategies.DrawFn, book: str = "fr", most_steps: int = 30) -
     return history
 
 
-def contents(connection: psycopg.Connection, book: str) -> dict[str, list[str]]:
-    """Read every projected row of a book as text, by table, sorted."""
-    found = {}
-    for name in ("balances", "merchant_accounts", "charges"):
-        rows = connection.execute(
-            sql.SQL("SELECT t::text FROM {} AS t WHERE book = %s ORDER BY 1").format(
-                sql.Identifier(name)
-            ),
-            (book,),
-        )
-        found[name] = [row for (row,) in rows]
-    return found
-
-
-def reset(connection: psycopg.Connection, book: str) -> None:
-    """Take every projection of a book back to before its first fact."""
-    for name in ("balances", "merchant_accounts", "charges", "projection_positions"):
-        connection.execute(
-            sql.SQL("DELETE FROM {} WHERE book = %s").format(sql.Identifier(name)), (book,)
-        )
-
-
-def standing(connection: psycopg.Connection, book: str) -> dict[str, int]:
-    """Read where each projection stands."""
-    return {name: found.position for name, found in standings(connection, book).items()}
-
-
 def two_charges() -> History:
     """Make 1 the opening, 2-6 charge a, 7-11 charge b, 12 a captured, 13 b released."""
     history = History()
@@ -314,15 +246,3 @@ def two_charges() -> History:
     history.captured("a", LATER)
     history.released("b", LATER)
     return history
-
-
-def failing(projection: Projection, position: int) -> Projection:
-    """Make a projection's fold fail at one position."""
-    changes = projection.fold.changes
-
-    def poisoned(recorded: Recorded, context: Context) -> Iterable:
-        if recorded.position == position:
-            raise ArithmeticError("poison")
-        return changes(recorded, context)
-
-    return projection._replace(fold=replace(projection.fold, changes=poisoned))

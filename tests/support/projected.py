@@ -1,0 +1,86 @@
+"""Puts histories into a real log, and looks at what projections make of them."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import psycopg
+from psycopg import sql
+
+from ledger.facts.base import Recorded
+from ledger.log.encoding import term
+from ledger.log.postgres import PostgresLog
+from ledger.log.rows import StoredRow
+from projections.fold import Context
+from projections.positions import standings
+from projections.table import Projection
+
+
+def store(connection: psycopg.Connection, rows: Iterable[StoredRow]) -> None:
+    """Write rows to the log at the positions and times they name, as no decision could."""
+    rows = list(rows)
+    if not rows:
+        return
+    book, last = rows[0].book, rows[-1]
+    log = PostgresLog(connection, book)
+    log.open_book()
+    with connection.transaction():
+        connection.execute("SELECT ensure_partitions(%s, %s)", (book, last.position))
+        with connection.cursor().copy(
+            "COPY facts (book, position, recorded_at, type, tags, terms, data) FROM STDIN"
+        ) as copy:
+            for row in rows:
+                terms = [term(book, tag) for tag in row.tags]
+                copy.write_row((*row[:4], list(row.tags), terms, row.data))
+        connection.execute(
+            "UPDATE heads SET position = %s, recorded_at = %s WHERE book = %s",
+            (last.position, last.recorded_at, book),
+        )
+
+
+NEXT_STATES = {
+    None: ("authorized",),
+    "authorized": ("unresolved", "released", "captured"),
+    "unresolved": ("released", "captured"),
+    "released": ("captured",),
+    "captured": (),
+}
+"""How a charge may go on; captured is the end in today's facts."""
+
+
+def contents(connection: psycopg.Connection, book: str) -> dict[str, list[str]]:
+    """Read every projected row of a book as text, by table, sorted."""
+    found = {}
+    for name in ("balances", "merchant_accounts", "charges"):
+        rows = connection.execute(
+            sql.SQL("SELECT t::text FROM {} AS t WHERE book = %s ORDER BY 1").format(
+                sql.Identifier(name)
+            ),
+            (book,),
+        )
+        found[name] = [row for (row,) in rows]
+    return found
+
+
+def reset(connection: psycopg.Connection, book: str) -> None:
+    """Take every projection of a book back to before its first fact."""
+    for name in ("balances", "merchant_accounts", "charges", "projection_positions"):
+        connection.execute(
+            sql.SQL("DELETE FROM {} WHERE book = %s").format(sql.Identifier(name)), (book,)
+        )
+
+
+def standing(connection: psycopg.Connection, book: str) -> dict[str, int]:
+    """Read where each projection stands."""
+    return {name: found.position for name, found in standings(connection, book).items()}
+
+
+def failing(projection: Projection, position: int) -> Projection:
+    """Make a projection's fold fail at one position."""
+    changes = projection.fold.changes
+
+    def poisoned(recorded: Recorded, context: Context) -> Iterable:
+        if recorded.position == position:
+            raise ArithmeticError("poison")
+        return changes(recorded, context)
+
+    return projection._replace(fold=replace(projection.fold, changes=poisoned))
