@@ -87,23 +87,30 @@ def read_catalogue(raw: bytes, name: str, book: str, zone: str) -> list[Requeste
 
 
 def _requested(contents: Contents, document: Document, zone: str) -> Iterator[Requested]:
-    for place, entry in contents.entries():
+    """Give what each entry asks for, in the order in which the file is written."""
+    entries = list(contents.entries())
+    for place, entry in sorted(entries, key=lambda each: document.problem(each[0], "").line):
         since = _instant(entry.effective_from or contents.effective_from, zone)
         for number, fact in enumerate(entry.facts(since)):
-            steps: dict[str, Place] = {
-                field: (*place, key) for field, key in entry.fields().items()
-            }
-            if isinstance(entry, Code | ClosedCode):
-                steps["operator"] = (*place, "operators", number)
-            if entry.effective_from is None:
-                steps["effective_from"] = ("effective_from",)
-            fields = {field: _place(document, step) for field, step in steps.items()}
-            yield Requested(fact, _place(document, place), fields)
+            yield Requested(
+                fact,
+                str(document.problem(place, "")),
+                _fields(place, entry, number, document),
+            )
 
 
-def _place(document: Document, place: Place) -> str:
-    """Write a place with its line: `line 41: tariffs[2].price`."""
-    return str(document.problem(place, ""))
+def _fields(place: Place, entry: Entry, number: int, document: Document) -> dict[str, str]:
+    """Write where each field of an entry's fact stands: `line 41: tariffs[2].price`.
+
+    `number` counts the facts of the entry from 0: those of a code follow its operators.
+    """
+    steps: dict[str, Place] = {field: (*place, key) for field, key in entry.fields().items()}
+    if isinstance(entry, Code | ClosedCode):
+        steps["operator"] = (*place, "operators", number)
+    if entry.effective_from is None:
+        steps["effective_from"] = ("effective_from",)
+    found = {field: document.problem(step, "") for field, step in steps.items()}
+    return {field: str(found[field]) for field in sorted(found, key=lambda each: found[each].line)}
 
 
 def _instant(moment: date, zone: str) -> datetime:

@@ -49,25 +49,29 @@ def change(
     Raises:
         CatalogueRefused: anything is wrong with it; every problem is listed.
     """
+    asked = list(requested)
     if catalogue.book is None:
         raise CatalogueRefused([Problem("the book", "is not open yet")])
-    news, problems = _news(requested, catalogue)
-    if not news:
-        return _settled(problems, [])
-    then = catalogue.advance(_as_recorded(news, catalogue))
-    prospect = prospect_of(catalogue.book, then, news, judged_by.rules_at)
-    problems += _back_dated(prospect, judged_by)
-    problems += entry_problems(prospect)
-    problems += keyword_problems(prospect)
-    problems += sale_problems(prospect)
-    return _settled(problems, _drafts(news, catalogue))
+    news, problems = _news(asked, catalogue)
+    if news:
+        then = catalogue.advance(_as_recorded(news, catalogue))
+        prospect = prospect_of(catalogue.book, then, news, judged_by.rules_at)
+        problems += _back_dated(prospect, judged_by)
+        problems += entry_problems(prospect)
+        problems += keyword_problems(prospect)
+        problems += sale_problems(prospect)
+    if problems:
+        raise CatalogueRefused(_in_order_of(asked, problems))
+    return _drafts(news, catalogue)
 
 
-def _settled(problems: Iterable[Problem], drafts: list[Draft]) -> list[Draft]:
-    found = list(dict.fromkeys(problems))
-    if found:
-        raise CatalogueRefused(found)
-    return drafts
+def _in_order_of(requested: Iterable[Requested], problems: Iterable[Problem]) -> list[Problem]:
+    """Tell each problem once, in the order in which the change was written."""
+    order: dict[str, int] = {}
+    for asked in requested:
+        for place in (asked.place, *asked.fields.values()):
+            order.setdefault(place, len(order))
+    return sorted(dict.fromkeys(problems), key=lambda problem: order[problem.place])
 
 
 def _news(

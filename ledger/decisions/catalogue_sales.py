@@ -195,6 +195,6 @@ def _its_split(
         first, second = (merchant, operator)
         if impossible.part == "operator":
             first, second = (operator, merchant)
-        blamed = (first, "share"), (second, "share"), *sale.blamed
+        blamed = (first, "share"), (second, "share"), (sale.tariff, "price"), *sale.blamed
         text = f"at {operator.operator}, {impossible}"
         yield from moment.prospect.problem(text, *blamed)

@@ -1,0 +1,230 @@
+"""A small catalogue as text, and short ways to change it, to record it and to be refused."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from api.catalogue_file import CatalogueFileInvalid, read_catalogue
+from ledger.catalogue import Catalogue
+from ledger.decisions.catalogue import (
+    CatalogueRefused,
+    Circumstances,
+    Requested,
+    change,
+)
+from ledger.facts.base import Draft, Recorded
+from ledger.facts.book import BookOpened
+from ledger.facts.registry import REGISTRY, Origin
+from ledger.rules.pack import load_pack
+from ledger.rules.resolve import RuleBook
+from ledger.rules.settings import parse_settings
+from tests.support.packs import SETTINGS
+
+HEAD = """\
+book = "fr"
+effective_from = 2026-03-01
+"""
+
+# A code that merchants share, at two operators, and one that is dedicated.
+SMALL = (
+    HEAD
+    + """\
+[[gateways]]
+gateway = "kannel"
+smscs = { one = "20801", two = "20810" }
+recycles_ids = false
+repeat_horizon_days = 7
+clock_tolerance_seconds = 300
+
+[[merchants]]
+merchant = "ludo"
+name = "Ludo SAS"
+
+[[merchants]]
+merchant = "astro"
+name = "Astro SARL"
+
+[[codes]]
+code = "81014"
+operators = ["20801", "20810"]
+alias_group = "shared"
+publisher = "Kiosque"
+desk = "0199001014"
+error_text = "Inconnu au {code}. Gratuit."
+stop_text = "STOP au {code}."
+contact_text = "Service du {code} edite par {publisher}, {desk}."
+
+[[codes]]
+code = "72100"
+operators = ["20801"]
+alias_group = "ludo"
+dedicated_to = "ludo"
+publisher = "Ludo"
+desk = "0199002100"
+error_text = "Inconnu au {code}. Gratuit."
+stop_text = "STOP au {code}."
+contact_text = "Service du {code} edite par {publisher}, {desk}."
+
+[[services]]
+service = "quiz"
+merchant = "ludo"
+name = "Quiz"
+category = "content"
+reply_text = "Quiz : {argument} ({price})"
+publisher = "Ludo"
+desk = "0199002100"
+
+[[services]]
+service = "stars"
+merchant = "astro"
+name = "Stars"
+category = "content"
+reply_text = "Astro : {argument} ({price})"
+publisher = "Astro"
+desk = "0199008181"
+
+[[keywords]]
+code = "81014"
+keyword = "JEU"
+service = "quiz"
+merchant = "ludo"
+
+[[keywords]]
+code = "81014"
+keyword = "ASTRO"
+service = "stars"
+merchant = "astro"
+
+[[keywords]]
+code = "72100"
+keyword = "LOGO"
+service = "quiz"
+merchant = "ludo"
+
+[[tariffs]]
+tariff = "t-300"
+code = "81014"
+price = "3.00"
+currency = "EUR"
+billing_code = "P300"
+
+[[tariffs]]
+tariff = "t-050"
+code = "72100"
+price = "0.50"
+currency = "EUR"
+billing_code = "P050"
+
+[[operator_contracts]]
+contract = "one"
+operator = "20801"
+share = "50 %"
+of = "price_net_of_tax"
+
+[[operator_contracts]]
+contract = "two"
+operator = "20810"
+share = "52 %"
+of = "price_net_of_tax"
+
+[[merchant_contracts]]
+contract = "ludo"
+merchant = "ludo"
+share = "80 %"
+of = "reversement"
+
+[[merchant_contracts]]
+contract = "astro"
+merchant = "astro"
+share = "80 %"
+of = "reversement"
+"""
+)
+
+OPENED = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
+_CAPTURE_TWO = '    { operator = "20810", code = "*", leg = "mt", on = "delivered" },\n'
+RULES = RuleBook(
+    load_pack("fr"),
+    parse_settings(SETTINGS.replace("capture = [\n", "capture = [\n" + _CAPTURE_TWO).encode(), "s"),
+)
+
+
+def empty_book(currency: str = "EUR") -> Catalogue:
+    """Give the catalogue of a book that was opened, and nothing more."""
+    fact = BookOpened(
+        book="fr",
+        jurisdiction="FR",
+        legal_entity="Example SAS",
+        currency=currency,
+        zone="Europe/Paris",
+        log_origin="log.example/fr",
+        pseudonym_scheme="hmac-sha256",
+        occurred_at=OPENED,
+    )
+    return Catalogue().advance([Recorded("fr", 1, OPENED, "0" * 32, None, None, "t", None, fact)])
+
+
+def requests(text: str | bytes) -> list[Requested]:
+    """Read a catalogue's text."""
+    raw = text if isinstance(text, bytes) else text.encode()
+    return read_catalogue(raw, "catalogue.toml", "fr", "Europe/Paris")
+
+
+def wanted(
+    text: str, known: Catalogue, *, has_traffic: bool = False, now: datetime = NOW
+) -> list[Draft]:
+    """Decide on a text against what is known."""
+    return change(requests(text), known, Circumstances(RULES.at, has_traffic, now))
+
+
+def recorded(drafts: list[Draft], known: Catalogue) -> Catalogue:
+    """Write drafts into rows and read them back as the next facts of the book."""
+    rows = [REGISTRY.encode(draft, Origin("fr", "test")) for draft in drafts]
+    facts = [
+        REGISTRY.decode(row)._replace(position=known.position + 1 + at)
+        for at, row in enumerate(rows)
+    ]
+    return known.advance(facts)
+
+
+def after(*texts: str) -> Catalogue:
+    """Give the catalogue after texts were recorded one by one."""
+    known = empty_book()
+    for text in texts:
+        known = recorded(wanted(text, known), known)
+    return known
+
+
+def told(text: str, known: Catalogue | None = None, **how: object) -> list[tuple[str, str]]:
+    """Give the problems of a text that is refused: place without its line, and text."""
+    with pytest.raises(CatalogueRefused) as raised:
+        wanted(text, known or empty_book(), **how)  # pyright: ignore[reportArgumentType]
+    return [(place.rpartition(": ")[2], what) for place, what in raised.value.problems]
+
+
+def misread(text: str | bytes) -> list[tuple[int, str, str]]:
+    """Give the problems of a file that cannot be read: line, place, text."""
+    with pytest.raises(CatalogueFileInvalid) as raised:
+        requests(text)
+    return [tuple(problem) for problem in raised.value.problems]
+
+
+def keyword(word: str, merchant: str, since: str = "2026-07-01", code: str = "81014") -> str:
+    """Write an assignment of a keyword to the merchant's only service."""
+    service = {"ludo": "quiz", "astro": "stars"}[merchant]
+    return (
+        f'[[keywords]]\ncode = "{code}"\nkeyword = "{word}"\nservice = "{service}"\n'
+        f'merchant = "{merchant}"\neffective_from = {since}\n'
+    )
+
+
+def withdrawal(word: str, since: str) -> str:
+    """Write a withdrawal of a keyword on the shared code."""
+    return f'[[withdrawn_keywords]]\ncode = "81014"\nkeyword = "{word}"\neffective_from = {since}\n'
+
+
+def contract(kind: str, fields: str, since: str = "2026-07-01") -> str:
+    """Write a contract of 80 % of the reversement, unless `fields` end otherwise."""
+    share = "" if "share" in fields or "amount" in fields else 'share = "80 %"\nof = "reversement"'
+    return f"[[{kind}_contracts]]\n{fields}\n{share}\neffective_from = {since}\n"
