@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from threading import Lock
-from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -57,12 +56,7 @@ class SimulatedGateway:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing stays open between two plays."""
 
     def play(self, messages: Sequence[DemoMessage]) -> list[Exchange]:
@@ -103,7 +97,7 @@ class SimulatedGateway:
             GatewayFailed: the API did not take one in its time.
         """
         with self._lock:
-            waiting, self._late = self._late, []
+            waiting, self._late = sorted(self._late, key=lambda held: held[0].message.name), []
         for exchange, url in waiting:
             self._receive(exchange.message, url, exchange.message.late)
         return [exchange._replace(receipts=exchange.message.late) for exchange, _ in waiting]

@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from api.demo.boxes import BEARERBOX, SMSBOX, Boxes, running_boxes
@@ -63,12 +62,7 @@ class KannelGateway:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop what was started."""
         self._stack.close()
 

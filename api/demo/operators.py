@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Lock, Thread
-from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
@@ -85,12 +84,7 @@ class HttpOperators:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the port; what was not reported yet is lost, as in the world."""
         self._server.shutdown()
         self._server.server_close()
@@ -124,7 +118,7 @@ class HttpOperators:
     def deliver_late(self) -> list[Exchange]:
         """Send the reports that were held back; gives the exchanges, each with those only."""
         with self._lock:
-            waiting, self._late = self._late, []
+            waiting, self._late = sorted(self._late, key=lambda held: held[0].message.name), []
         for exchange, mt in waiting:
             for kind in exchange.message.late:
                 self._report(mt, kind)
@@ -152,13 +146,10 @@ def _handler(take: Callable[[Mt], str]) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             asked = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
             answer = take(Mt(asked["smsc"], asked["id"], asked["to"], asked["text"]))
-            self.send_response(_OK)
+            self.send_response_only(_OK)  # unlike send_response it prints nothing
             self.send_header("Content-Type", "text/plain")
             self.end_headers()
             self.wfile.write(answer.encode())
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
-            """Say nothing: the boxes keep the log."""
 
     return Handler
 
