@@ -1,7 +1,7 @@
 """The demonstration's traffic as data: who writes what, and what the operators then do.
 
 Codes and keywords are those of the demonstration catalogue: 81014 is shared (JEU, HOROSCOPE),
-72100 is dedicated (LOGO), 41234 takes votes (VOTE and a choice).
+72100 is dedicated (LOGO), 41234 takes votes (VOTE or VOTE FINALE, and a choice).
 """
 
 from typing import TypedDict, Unpack
@@ -85,6 +85,7 @@ _PLAIN = (
     _paid("vote-5", "marc", _VOTES, "VOTE 1"),
     _paid("vote-6", "nora", _VOTES, "VOTE 2"),
     _paid("vote-again", "chloe", _VOTES, "VOTE 1", note="a second vote counts as a second vote"),
+    _paid("vote-finale", "elsa", _VOTES, "Vote finale 1", note="the longest keyword counts"),
     _paid("horoscope-orange", "elsa", _GAMES, "HOROSCOPE"),
     _paid("horoscope-sfr", "jules", _GAMES, "horoscope vierge"),
     _paid("jeu-bouygues", "oscar", _GAMES, "JEU"),
