@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from api.postgres import DURABLE, FLEETING, SETTINGS, PostgresFailed, Server
+from api.postgres import DURABLE, FLEETING, SETTINGS, Cluster, PostgresFailed
 from api.reach import account_for, server_folder, socket_folder
 
 _log = logging.getLogger(__name__)
@@ -54,16 +54,16 @@ class Embedded:
             self._home.mkdir(parents=True)
             self._home.chmod(0o755)  # so that, for root, the server's account can pass
         account = account_for(self._home / "postgres")
-        self.server = Server(server_folder(self._home, account), account, self._settings)
+        self.cluster = Cluster(server_folder(self._home, account), account, self._settings)
         with self._alone():
-            self._users = _lock_file(self.server.folder / "users")
+            self._users = _lock_file(self.cluster.folder / "users")
             fcntl.flock(self._users, fcntl.LOCK_SH)
             try:
-                self.server.create()
+                self.cluster.create()
                 self._ensure_running()
                 self._ensure_database()
             except BaseException:
-                os.close(self._users)
+                self._leave()
                 raise
         self._leaving = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="embedded-postgres", daemon=True)
@@ -79,13 +79,7 @@ class Embedded:
         self._leaving.set()
         self._watcher.join()
         with self._alone():
-            try:
-                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._stop()
-            except BlockingIOError:
-                _log.info("others still use PostgreSQL in %s: it goes on", self._home)
-            finally:
-                os.close(self._users)
+            self._leave()
 
     def url(self, user: str = "obole", name: str = "obole") -> str:
         """Give the address of database `name` for `user`; it stays the same over a restart."""
@@ -96,8 +90,10 @@ class Embedded:
         """Keep the server down, for everybody, as long as the block runs."""
         with self._alone():
             self._stop()
-            yield
-            self._ensure_running()
+            try:
+                yield
+            finally:
+                self._ensure_running()
 
     def _watch(self) -> None:
         pause = _WATCH_SECONDS
@@ -113,22 +109,29 @@ class Embedded:
                     pause = 10 * _WATCH_SECONDS
 
     def _ensure_running(self) -> None:
-        if self._is_free("living"):
-            self._sockets = socket_folder(self.server.folder, self.server.account)
-            self._reap()
-            with self._locked("living") as living:
-                self._children.append(self.server.spawn(self._sockets, living))
-        else:
-            self._sockets = Path(self.server.pid_file()[4])
+        """Join the server that lives, or start one; wait until it answers."""
+        ours = socket_folder(self.cluster.folder, self.cluster.account)
+        living = [] if self._is_free("living") else self.cluster.pid_file()
+        self._sockets = Path(living[4]) if len(living) > 4 else ours  # noqa: PLR2004 - the fifth line
+        started = False
         deadline = monotonic() + _START_SECONDS
         while not self._answers():
-            if self._is_free("living") or monotonic() > deadline:
-                raise PostgresFailed(f"PostgreSQL does not start:\n{self.server.last_words()}")
+            if self._is_free("living") and not started:
+                self._sockets = ours
+                self._start()
+                started = True
+            elif self._is_free("living") or monotonic() > deadline:
+                raise PostgresFailed(f"PostgreSQL does not start:\n{self.cluster.last_words()}")
             sleep(_STEP_SECONDS)
+
+    def _start(self) -> None:
+        self._reap()
+        with self._locked("living") as living:
+            self._children.append(self.cluster.spawn(self._sockets, living))
 
     def _answers(self) -> bool:
         try:
-            psycopg.connect(self.url(name="postgres")).close()
+            psycopg.connect(self.url(name="postgres"), connect_timeout=5).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -139,16 +142,25 @@ class Embedded:
             if found is None:
                 connection.execute("CREATE DATABASE obole")
 
+    def _leave(self) -> None:
+        try:
+            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._stop()
+        except BlockingIOError:
+            _log.info("others still use PostgreSQL in %s: it goes on", self._home)
+        finally:
+            os.close(self._users)
+
     def _stop(self) -> None:
-        """Stop the server as after a long day, or, when it does not heed, as after a crash."""
+        """Stop the server in good order, or, when it does not heed, as a crash would."""
         for request in (signal.SIGINT, signal.SIGQUIT):
-            self.server.signal(request)
             deadline = monotonic() + _STOP_SECONDS
             while monotonic() < deadline:
                 if self._is_free("living"):
                     return self._reap()
+                self.cluster.signal(request)
                 sleep(_STEP_SECONDS)
-        raise PostgresFailed(f"PostgreSQL does not stop:\n{self.server.last_words()}")
+        raise PostgresFailed(f"PostgreSQL does not stop:\n{self.cluster.last_words()}")
 
     def _reap(self) -> None:
         self._children[:] = [child for child in self._children if child.poll() is None]
@@ -160,7 +172,7 @@ class Embedded:
 
     @contextmanager
     def _locked(self, name: str) -> Generator[int]:
-        file = _lock_file(self.server.folder / name)
+        file = _lock_file(self.cluster.folder / name)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
@@ -168,7 +180,7 @@ class Embedded:
             os.close(file)  # the lock lasts while a child has the file open
 
     def _is_free(self, name: str) -> bool:
-        file = _lock_file(self.server.folder / name)
+        file = _lock_file(self.cluster.folder / name)
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""One PostgreSQL server as files and a process: found, created, started and asked to stop.
+"""A PostgreSQL cluster, its files and the server on them: found, created, started, asked to stop.
 
 Who may use it, and when, is `api.embedded`'s concern.
 """
@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,13 +37,14 @@ FLEETING = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "of
 """For tests that do not ask what survives a crash."""
 
 _LOG_BYTES = 5_000_000
+_NOBODYS_PID = str(2**31 - 1)  # no system counts that far
 
 
 class PostgresFailed(Exception):
     """PostgreSQL was not found, created, started or stopped; the message holds its own words."""
 
 
-class Server(NamedTuple):
+class Cluster(NamedTuple):
     """A server's folder (`data`, `server.log`), whom it runs as, and its settings."""
 
     folder: Path
@@ -92,13 +94,10 @@ class Server(NamedTuple):
             return self._start(command, output.fileno(), (inherited,))
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the running server; one that has just ended is left alone."""
-        pid = self.pid_file()[:1]
-        if pid:
-            try:
-                os.kill(int(pid[0]), number)
-            except ProcessLookupError:
-                return
+        """Send a signal to the server that lives; one that has just ended is left alone."""
+        with suppress(ProcessLookupError):
+            for pid in self.pid_file()[:1]:
+                os.kill(int(pid), number)
 
     def pid_file(self) -> list[str]:
         """Give the lines of `postmaster.pid`: pid, data folder, start, port, socket's folder, …."""
@@ -141,12 +140,12 @@ class Server(NamedTuple):
 def _disown(lock: Path) -> None:
     """Let a server start although its predecessor's pid, in `lock`, lives on as somebody else.
 
-    PostgreSQL takes no notice of its parent's pid there, and still checks the shared memory that
-    `postmaster.pid` names; removing the file would lose that second check.
+    The shared memory that `postmaster.pid` also names is still checked, which the removal of the
+    file would prevent.
     """
     if lock.exists():
         lines = lock.read_text().splitlines()
-        lock.write_text("\n".join((str(os.getpid()), *lines[1:])) + "\n")
+        lock.write_text("\n".join((_NOBODYS_PID, *lines[1:])) + "\n")
 
 
 def find_programs() -> Path:
