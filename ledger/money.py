@@ -20,7 +20,7 @@ Price = Annotated[int, Meta(ge=0, le=MAX_MICROS)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 """An ISO 4217 code."""
 
-_AMOUNT = re.compile(r"(-?)(\d{1,7})(?:\.(\d{1,6}))?")
+_AMOUNT = re.compile(r"(-?)([0-9]{1,7})(?:\.([0-9]{1,6}))?")
 
 
 def parse_micros(text: str) -> int:
