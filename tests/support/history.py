@@ -214,6 +214,16 @@ def reference(book: str, name: str, **terms: str) -> ChargeRef:
     return ChargeRef(**fields | terms)
 
 
+NEXT_STATES = {
+    None: ("authorized",),
+    "authorized": ("unresolved", "released", "captured"),
+    "unresolved": ("released", "captured"),
+    "released": ("captured",),
+    "captured": (),
+}
+"""How a charge may go on; captured is the end in today's facts."""
+
+
 @strategies.composite
 def histories(draw: strategies.DrawFn, book: str = "fr", most_steps: int = 30) -> History:
     """Draw a history: some charges of two merchants, each going on as it may, over some months."""

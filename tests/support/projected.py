@@ -37,16 +37,6 @@ def store(connection: psycopg.Connection, rows: Iterable[StoredRow]) -> None:
         )
 
 
-NEXT_STATES = {
-    None: ("authorized",),
-    "authorized": ("unresolved", "released", "captured"),
-    "unresolved": ("released", "captured"),
-    "released": ("captured",),
-    "captured": (),
-}
-"""How a charge may go on; captured is the end in today's facts."""
-
-
 def contents(connection: psycopg.Connection, book: str) -> dict[str, list[str]]:
     """Read every projected row of a book as text, by table, sorted."""
     found = {}
