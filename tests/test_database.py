@@ -240,7 +240,7 @@ class TestAfterACrash:
 
 
 class TestUnderRoot:
-    """PostgreSQL refuses root, so `nobody` runs it, with no more rights on our folders than before."""
+    """PostgreSQL refuses root, so `nobody` runs it; no folder of ours is opened wider for that."""
 
     @as_root
     def test_nobody_owns_the_data_and_nothing_above_it(self, place: Path) -> None:
