@@ -1,0 +1,76 @@
+"""What a command needs before it can begin: the database, a book that is open, its rules."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from psycopg import Connection
+
+from api.books import load_rules
+from api.cli.refused import CommandRefused
+from api.database import Database
+from ledger.log.session import connect
+from ledger.rules.resolve import RuleBook
+from migrations.runner import status
+from projections import positions
+
+BookName = Annotated[str, typer.Option("--book", help="The book, by the name of its settings.")]
+
+
+@contextmanager
+def migrated_database() -> Generator[Database]:
+    """Give the database, its schema of this code.
+
+    Raises:
+        CommandRefused: it was not migrated, or not lately.
+    """
+    with Database.open() as database:
+        refuse_unmigrated(database)
+        yield database
+
+
+def refuse_unmigrated(database: Database) -> None:
+    """See that nothing is left to migrate.
+
+    Raises:
+        CommandRefused: something is.
+    """
+    pending = status(database.owner_url).pending
+    if pending:
+        files = ", ".join(migration.file for migration in pending)
+        raise CommandRefused(f"the database lacks {files}: run `obole migrate` first")
+
+
+def rules_of(book: str) -> RuleBook:
+    """Give the rules that a book's settings ask for.
+
+    Raises:
+        CommandRefused: there are no settings of this book.
+    """
+    known = load_rules()
+    if book not in known:
+        raise CommandRefused(f"no settings of the book {book!r}; there are: {', '.join(known)}")
+    return known[book]
+
+
+@contextmanager
+def connection_to(database: Database, book: str) -> Generator[Connection]:
+    """Connect to the database of a book that is open.
+
+    Raises:
+        CommandRefused: it was never opened.
+    """
+    with connect(database.app_url) as connection:
+        if book not in positions.books(connection):
+            raise CommandRefused(
+                f"the book {book!r} is not open in this database: `obole book open {book}` does it"
+            )
+        yield connection
+
+
+def settings_file(book: str, folder: Path) -> Path | None:
+    """Give a book's file of settings where it has one."""
+    path = folder / f"{book}.toml"
+    return path if path.exists() else None

@@ -1,0 +1,32 @@
+"""The program `obole`: its commands put together, and what they refuse told in one place."""
+
+import typer
+
+from api.cli import book, catalogue, key, rules, upkeep, work
+from api.cli.refused import told
+
+app = typer.Typer(
+    name="obole",
+    help="An event-sourced billing ledger for premium SMS.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(book.migrate)
+app.add_typer(book.app, name="book")
+app.add_typer(rules.app, name="rules")
+app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(key.app, name="key")
+app.command("work")(work.run_worker)
+app.command()(upkeep.status)
+app.command()(upkeep.unpark)
+app.command("rebuild")(upkeep.rebuild_one)
+
+
+def run() -> None:
+    """Carry out the command line that this process was started with."""
+    told(app)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,68 @@
+"""What a command says no to, how it is told, and with which exit status.
+
+0   done
+1   refused: the request was understood, and the answer is no; or the database is away
+2   wrong usage: an option or argument that cannot be
+
+Nothing of this shows a traceback. What is none of these is a bug, and does.
+"""
+
+import sys
+from collections.abc import Callable
+
+import psycopg
+
+from api.books import NoBooks
+from api.cli.show import aside
+from api.demo.messages import GatewayFailed
+from api.postgres import PostgresFailed
+from api.reach import Unreachable
+from ledger.decisions.refusals import Refusal, RulesOutdated
+from ledger.keyring import NoPseudonymKey
+from ledger.log.errors import LogError
+from ledger.rules.pack import UnknownCountry
+from ledger.rules.resolve import RuleNotInForce, SettingsForAnotherPack
+from ledger.rules.toml_file import FileInvalid
+from ledger.vault import MasterKeyMissing, WrongKey
+from migrations.runner import MigrationError
+from projections.reading import ReadError
+from projections.rebuild import RebuildFailed
+from projections.source import NotABook
+
+REFUSED = 1
+
+
+class CommandRefused(Exception):
+    """A command cannot do what it is asked; the message says why, and what would help."""
+
+
+_TOLD = (
+    *(CommandRefused, Refusal, FileInvalid, NoBooks, UnknownCountry),
+    *(RuleNotInForce, SettingsForAnotherPack, MasterKeyMissing, WrongKey, NoPseudonymKey),
+    *(PostgresFailed, Unreachable, MigrationError, LogError, ReadError, RebuildFailed, NotABook),
+    *(GatewayFailed, psycopg.OperationalError),
+)
+
+
+def told(command: Callable[[], None]) -> None:
+    """Run a command; what it refuses is told on standard error, and ends with status 1."""
+    try:
+        command()
+    except _TOLD as refusal:
+        aside(f"obole: {_text(refusal)}")
+        sys.exit(REFUSED)
+
+
+def _text(refusal: Exception) -> str:
+    match refusal:
+        case RulesOutdated():
+            return (
+                "the book follows other rules than settings and pack give now. "
+                "`obole book open` adopts them; an API or worker started before must start again."
+            )
+        case WrongKey():
+            return f"{refusal}: this is not the master key that the book was opened with"
+        case psycopg.OperationalError():
+            return f"the database is away: {str(refusal).strip()}"
+        case _:
+            return str(refusal) or type(refusal).__name__

@@ -1,0 +1,119 @@
+"""`obole status`, `unpark`, `rebuild`: what is derived from the facts, and whether it is right."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from api.cli.desks import BookName, connection_to, migrated_database
+from api.cli.refused import CommandRefused
+from api.cli.show import AsJson, console, print_json, progress_bar, say, table
+from api.cli.work import parked_text
+from ledger.log.postgres import PostgresLog
+from projections import positions, rebuild
+from projections.known import PROJECTIONS, named
+from projections.positions import Status
+from projections.table import Projection
+
+Name = Annotated[str, typer.Argument(help=f"One of: {', '.join(one.name for one in PROJECTIONS)}.")]
+
+
+def status(book: BookName = "fr", *, as_json: AsJson = False) -> None:
+    """Show how far a book is and its projections are: accepted = projected + parked + pending."""
+    with migrated_database() as database, connection_to(database, book) as connection:
+        head, recorded_at = PostgresLog(connection, book).head()
+        found = positions.status(connection, book)
+    if as_json:
+        shown = [one._asdict() | {"lag_seconds": _lag(one, recorded_at)} for one in found]
+        print_json({"book": book, "head": head, "recorded_at": recorded_at, "projections": shown})
+        return
+    say(f"{book}: {head:,} facts, the last one of {recorded_at:%Y-%m-%d %H:%M:%S} UTC")
+    if not found:
+        say("No projection has run yet: `obole work` keeps them up.")
+        return
+    columns = ("projection", "version", "#accepted", "#projected", "#parked", "#pending", "#lag")
+    console().print(table("Projections", columns, [_row(one, recorded_at) for one in found]))
+    for one in found:
+        if one.parked_at:
+            say(parked_text(one))
+            say(f"  once its cause is mended: `obole unpark {one.projection} --book {book}`")
+
+
+def _row(one: Status, recorded_at: datetime) -> tuple[str, ...]:
+    lag = _lag(one, recorded_at)
+    numbers = (one.accepted, one.projected, one.parked, one.pending)
+    shown = "unknown" if lag is None else f"{lag:.1f} s"
+    return (one.projection, str(one.version), *(f"{number:,}" for number in numbers), shown)
+
+
+def _lag(one: Status, recorded_at: datetime) -> float | None:
+    """Give how many seconds of the book are not projected yet; None before the first fact is."""
+    if one.projected_until is None:
+        return None
+    return (recorded_at - one.projected_until).total_seconds()
+
+
+def unpark(name: Name, book: BookName = "fr") -> None:
+    """Let a parked projection try again, from the fact at which it stands still."""
+    projection = _named(name)
+    with migrated_database() as database, connection_to(database, book) as connection:
+        if not positions.unpark(connection, book, projection.name):
+            raise CommandRefused(f"{book}: {name} is not parked")
+    say(f"{book}: {name} goes on at the next turn of `obole work`")
+
+
+def rebuild_one(
+    name: Name,
+    book: BookName = "fr",
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only compare with what is in use; change nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build a projection anew from the facts, and put it in the place of the one in use.
+
+    Readers keep the old one until then. With --check nothing is replaced: the status is 1 if
+    the two differ.
+    """
+    projection = _named(name)
+    with (
+        migrated_database() as database,
+        connection_to(database, book) as connection,
+        progress_bar() as progress,
+    ):
+        task = progress.add_task(f"{book}: {name}", total=None)
+
+        def show(reached: int, head: int) -> None:
+            progress.update(task, completed=reached, total=head)
+
+        if check:
+            differences = rebuild.compare(connection, book, projection, show)
+        else:
+            rebuild.rebuild(connection, book, projection, show)
+            differences = None
+        position = positions.standings(connection, book)[name].position
+    if as_json:
+        found = {} if differences is None else {"differences": differences}
+        print_json({"book": book, "projection": name, "position": position, **found})
+    else:
+        _tell(f"{book}: {name}", position, differences)
+    if differences:
+        raise CommandRefused(f"{book}: {name} differs from a rebuild")
+
+
+def _tell(what: str, position: int, differences: list[str] | None) -> None:
+    if differences is None:
+        say(f"{what} was rebuilt from {position:,} facts and is in use")
+    elif not differences:
+        say(f"{what} equals a rebuild from {position:,} facts, byte for byte")
+    for difference in differences or ():
+        say(f"  {difference}")
+
+
+def _named(name: str) -> Projection:
+    try:
+        return named(name)
+    except LookupError:
+        known = ", ".join(one.name for one in PROJECTIONS)
+        raise typer.BadParameter(f"{name!r} is none of {known}", param_hint="NAME") from None

@@ -1,0 +1,149 @@
+"""`obole work`: the projections of all books kept up, and overdue charges made unresolved."""
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from api.books import load_rules
+from api.cli.desks import connection_to, migrated_database
+from api.cli.logs import log_to_stderr
+from api.cli.refused import CommandRefused
+from api.cli.running import until_stopped
+from api.cli.show import AsJson, aside, count, print_json, progress_bar, say
+from api.clock import Clock, system_clock
+from api.database import Database
+from api.worker import AWAY, age, work
+from ledger.log.session import connect
+from ledger.rules.resolve import RuleBook
+from projections import positions
+from projections.engine import Engine
+from projections.positions import Status
+
+REPORT_SECONDS = 5.0
+
+
+def run_worker(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Do what there is to do, then end.")] = False,
+    now: Annotated[
+        str | None,
+        typer.Option(help="With --once: what is overdue then, such as 2026-11-22T09:30:00Z."),
+    ] = None,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the projections of all books up, and let overdue charges become unresolved."""
+    if once:
+        _once(_clock(now), as_json=as_json)
+        return
+    if now or as_json:
+        raise typer.BadParameter("--now and --json go with --once")
+    log_to_stderr()
+    rules = load_rules()
+    with migrated_database() as database:
+        url = database.app_url
+        aside(f"working on {', '.join(rules)} until Ctrl-C")
+
+        async def main(stop: asyncio.Event) -> None:
+            await asyncio.gather(
+                work(url, rules, system_clock, stop), _report(url, set(rules), stop)
+            )
+
+        until_stopped(main, with_parent=with_parent)
+    aside("stopped working")
+
+
+def _clock(now: str | None) -> Clock:
+    if now is None:
+        return system_clock
+    try:
+        at = datetime.fromisoformat(now)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        text = f"{now!r} is no instant with its zone, such as 2026-11-22T09:30:00Z"
+        raise typer.BadParameter(text, param_hint="--now")
+    return lambda: at
+
+
+def _once(clock: Clock, *, as_json: bool) -> None:
+    rules = load_rules()
+    with migrated_database() as database:
+        with connect(database.app_url) as connection:
+            known = positions.books(connection)
+        done = [
+            _work_once(database, book, rule_book, clock)
+            for book, rule_book in rules.items()
+            if book in known
+        ]
+    if not done:
+        raise CommandRefused(f"none of the books is open yet: {', '.join(rules)}")
+    if as_json:
+        print_json(done)
+        return
+    for one in done:
+        projected, aged = count(one["projected"], "fact"), count(one["unresolved"], "charge")
+        say(f"{one['book']}: {projected} projected, {aged} became unresolved")
+        for told in one["parked"]:
+            say(f"{one['book']}: {told}")
+
+
+def _work_once(database: Database, book: str, rules: RuleBook, clock: Clock) -> dict[str, Any]:
+    with connection_to(database, book) as connection:
+        engine = Engine(connection, book)
+        read = _catch_up(engine)
+        aged = asyncio.run(age(database.app_url, book, rules, clock()))
+        read += _catch_up(engine)
+        parked = [parked_text(one) for one in engine.status() if one.parked_at]
+    return {"book": book, "projected": read, "unresolved": aged, "parked": parked}
+
+
+def _catch_up(engine: Engine) -> int:
+    """Go to the head, showing how far it is; gives how many facts were read."""
+    total = 0
+    with progress_bar() as progress:
+        task = progress.add_task(f"{engine.book}: projecting", total=None)
+        while read := engine.run_once():
+            total += read
+            pending = max(one.pending for one in engine.status())
+            progress.update(task, completed=total, total=total + pending)
+    return total
+
+
+async def _report(url: str, books: set[str], stop: asyncio.Event) -> None:
+    """Say how far the projections are, whenever they have moved."""
+    told: dict[str, str] = {}
+    while not stop.is_set():
+        with suppress(*AWAY):
+            for book, text in (await asyncio.to_thread(_standing, url, books)).items():
+                if told.get(book) != text:
+                    told[book] = text
+                    aside(text)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), REPORT_SECONDS)
+
+
+def _standing(url: str, books: set[str]) -> dict[str, str]:
+    with connect(url) as connection:
+        return {
+            book: _standing_text(book, found)
+            for book in books
+            if (found := positions.status(connection, book))
+        }
+
+
+def _standing_text(book: str, found: list[Status]) -> str:
+    reached = min(one.projected for one in found)
+    parked = "".join(f"; {parked_text(one)}" for one in found if one.parked_at)
+    return f"{book}: projected to position {reached:,} of {found[0].accepted:,}{parked}"
+
+
+def parked_text(one: Status) -> str:
+    """Say at which fact a projection stands still, and why."""
+    fact = one.parked_fact or "that cannot be read"
+    return f"{one.projection} is parked at {one.parked_position} (fact {fact}): {one.parked_error}"
