@@ -45,6 +45,16 @@ class TestFollowing:
         with pytest.raises(LogUnavailable):
             next(pages)
 
+    def test_ends_with_the_database_inside_an_event_loop(self, database: Database) -> None:
+        async def story() -> None:
+            pages = follow_async(database.app_url, BOOK)
+            assert await anext(pages) == []
+            end_sessions(database.owner_url)
+            with pytest.raises(LogUnavailable):
+                await anext(pages)
+
+        asyncio.run(story())
+
     def test_works_inside_an_event_loop(self, database: Database) -> None:
         async def story() -> list[list[int]]:
             with opened(database.app_url) as log:

@@ -185,6 +185,22 @@ class TestRacing:
             assert log.head()[0] == 1
             assert connection.info.transaction_status.name == "IDLE"
 
+    def test_interrupted_ends_the_connection_and_appends_nothing(self, database: Database) -> None:
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        with opened(database.app_url) as log, connect(database.app_url) as connection:
+            with pytest.raises(KeyboardInterrupt):
+                PostgresLog(connection, BOOK).submit([interrupted(noting("a:1"), by=interrupt)])
+            assert connection.closed
+            assert appended(log.submit([noting("a:2")])) == [[1]]
+
+    def test_alone_raises_its_refusal(self, database: Database) -> None:
+        with opened(database.app_url) as log:
+            log.submit([taking("slot:1", "by:x")])
+            with pytest.raises(SlotTaken):
+                log.decide(*taking("slot:1", "by:y"))
+
     def test_waits_for_whoever_holds_the_head_but_not_for_ever(self, database: Database) -> None:
         with opened(database.app_url) as log, connect(database.app_url) as connection:
             connection.execute("SET lock_timeout = '50ms'")
@@ -209,6 +225,16 @@ class TestARowThatTheTableRefuses:
             assert [str(refused) for refused in outcomes[1::2]] == ["nothing_is_poisoned"] * 2
             assert all(isinstance(refused, RowRefused) for refused in outcomes[1::2])
             assert [stored.data for stored in log.follow(0, 9)] == [b"0", b"1"]
+
+    @pytest.mark.parametrize("kind", ["half\ud83d", "nul\0"])
+    def test_is_asked_about_in_words_that_it_cannot_hold(
+        self, database: Database, kind: str
+    ) -> None:
+        with opened(database.app_url) as log:
+            odd = Proposal((Interest(("a:1",), frozenset({kind})),), lambda _: [row("a:1")])
+            refused, other = log.submit([odd, noting("b:1")])
+            assert isinstance(refused, RowRefused)
+            assert appended([other]) == [[1]]
 
 
 class TestTheTimeRecorded:

@@ -1,24 +1,27 @@
 """The asynchronous shell: many callers, one transaction, and a database that comes and goes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager
 from functools import wraps
 
 import pytest
 
 from api.database import Database
+from ledger.log import scripts
 from ledger.log.batch import Outcome, Proposal
 from ledger.log.errors import LogOverloaded, LogUnavailable, RowRefused, UnknownBook
 from ledger.log.lane import Lane
 from ledger.log.memory import AsyncMemoryLog, MemoryLog
-from ledger.log.writer import BookWriter
+from ledger.log.session import connect_async
+from ledger.log.writer import BookWriter, run_async
 from tests.support.database import TestDatabase, add_template, new_server
 from tests.support.log import (
     BOOK,
     NOON,
     SlotTaken,
     about,
+    appended,
     counting,
     end_sessions,
     head_held,
@@ -60,7 +63,7 @@ def announced(proposal: Proposal, under_way: asyncio.Event) -> Proposal:
     return interrupted(proposal, by=under_way.set)
 
 
-async def told(*submissions: Coroutine[object, object, object]) -> list[object]:
+async def told(*submissions: Awaitable[object]) -> list[object]:
     """Submit at once; give what each comes to, refusals among them."""
     return list(await asyncio.gather(*submissions, return_exceptions=True))
 
@@ -122,6 +125,18 @@ class TestSubmitting:
         assert outcome.appended[0].data == b"1"
 
     @in_a_loop
+    async def test_reads_again_before_the_lock_when_it_fell_far_behind(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(scripts, "PATIENCE", (2, scripts.ANY_TAIL))
+        with opened(database.app_url) as theirs:
+            async with writing(database) as writer:
+                outcome = await writer.submit(
+                    *interrupted(counting("a:1"), by=lambda: theirs.submit([noting("a:1")] * 3))
+                )
+        assert outcome.appended[0].data == b"3"
+
+    @in_a_loop
     async def test_to_a_book_that_is_not_open_says_so(self, database: Database) -> None:
         async with BookWriter(database.app_url, "be") as writer:
             told_of = await told(writer.submit(*noting("a:1")), writer.read(about("a:1")))
@@ -156,6 +171,33 @@ class TestSubmitting:
 
 class TestACancelledCaller:
     """Somebody who hung up."""
+
+    @in_a_loop
+    async def test_alone_in_the_queue_leaves_nothing_to_do(self, database: Database) -> None:
+        async with writing(database) as writer:
+            gone = asyncio.create_task(writer.submit(*noting("a:1")))
+            await asyncio.sleep(0)  # lets it into the queue, before the lane's next turn
+            gone.cancel()
+            await told(gone)
+            assert await writer.read(()) == ((), 0)
+
+    @in_a_loop
+    async def test_in_the_middle_of_a_script_ends_the_connection_and_appends_nothing(
+        self, database: Database
+    ) -> None:
+        under_way = asyncio.Event()
+        with opened(database.app_url) as log:
+            connection = await connect_async(database.app_url)
+            read = await run_async(connection, scripts.reading(BOOK, [()]))
+            proposals = [announced(noting("a:1"), under_way)]
+            with head_held(database.app_url):
+                appending = scripts.appending(BOOK, proposals, read, scripts.TAIL_LIMIT)
+                task = asyncio.create_task(run_async(connection, appending))
+                await under_way.wait()
+                task.cancel()
+                assert [type(end) for end in await told(task)] == [asyncio.CancelledError]
+            assert connection.closed
+            assert appended(log.submit([noting("a:2")])) == [[1]]
 
     @in_a_loop
     async def test_in_the_queue_takes_its_decision_along(self, database: Database) -> None:
@@ -296,6 +338,13 @@ class TestALane:
         assert await asyncio.gather(first, *others) == [0, 10, 20, 30, 40, 50]
         assert batches == [[0], [1, 2, 3], [4, 5]]
         await lane.stop()
+
+    @in_a_loop
+    async def test_that_never_ran_may_be_stopped(self) -> None:
+        async def work(jobs: Sequence[int]) -> list[int | Exception]:
+            return list(jobs)
+
+        await Lane[int, int](work, queue_limit=10, batch_limit=3).stop()
 
     @in_a_loop
     async def test_outlives_work_that_fails(self) -> None:

@@ -25,8 +25,6 @@ AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 REFUSED = (psycopg.DataError, psycopg.IntegrityError, UnicodeEncodeError)
 """What psycopg raises when a row, or what is asked for, cannot be given to the database."""
 
-IN_TRANSACTION = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
-
 
 class PostgresLog:
     """One book's log over a connection (autocommit, from `session.connect`) or a pool of them.
@@ -101,12 +99,13 @@ class PostgresLog:
         self, connection: Connection, proposals: Sequence[Proposal]
     ) -> list[Outcome | Exception]:
         queries = [proposal.query for proposal in proposals]
-        for tail_limit in scripts.PATIENCE:
+        patience = iter(scripts.PATIENCE)
+        while True:
             read = run(connection, scripts.reading(self.book, queries))
-            outcomes = run(connection, scripts.appending(self.book, proposals, read, tail_limit))
+            appending = scripts.appending(self.book, proposals, read, next(patience))
+            outcomes = run(connection, appending)
             if outcomes is not None:
                 return outcomes
-        raise AssertionError("the last attempt has no limit")
 
     @contextmanager
     def _connection(self) -> Generator[Connection]:
@@ -135,11 +134,14 @@ def run(connection: Connection, script: Script[T]) -> T:
             step = script.send(_perform(connection, step))
     except StopIteration as end:
         return end.value
-    except BaseException:
-        script.close()
-        if connection.info.transaction_status in IN_TRANSACTION:
+    except Exception:
+        if connection.info.transaction_status is not TransactionStatus.IDLE:
             with suppress(psycopg.Error):
                 connection.execute(sql.ROLLBACK)
+        raise
+    except BaseException:
+        # Cut off within a step: what the connection says next might answer that step.
+        connection.close()
         raise
 
 

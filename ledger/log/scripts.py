@@ -29,7 +29,7 @@ ANY_TAIL = 1 << 62
 """No limit, for a decision that has been overtaken too often."""
 
 PATIENCE = (TAIL_LIMIT, TAIL_LIMIT, ANY_TAIL)
-"""The limits of a batch's successive attempts."""
+"""The limits of a batch's successive attempts; the last one succeeds whatever came between."""
 
 
 class Ask(NamedTuple):

@@ -13,7 +13,7 @@ from ledger.log import statements as sql
 from ledger.log.batch import Decide, Outcome, Proposal
 from ledger.log.errors import LogUnavailable
 from ledger.log.lane import Lane
-from ledger.log.postgres import AWAY, IN_TRANSACTION, REFUSED, row_refused
+from ledger.log.postgres import AWAY, REFUSED, row_refused
 from ledger.log.rows import Query, StoredRow
 from ledger.log.scripts import Answers, Copy, Script, Step
 from ledger.log.session import connect_async
@@ -111,14 +111,14 @@ class BookWriter:
 
     async def _append_together(self, proposals: Sequence[Proposal]) -> list[Outcome | Exception]:
         queries = [proposal.query for proposal in proposals]
-        for tail_limit in scripts.PATIENCE:
+        patience = iter(scripts.PATIENCE)
+        while True:
             # Over the same connection, so that a dead one is noticed before anything is written.
             read = await self._writes.read(lambda: scripts.reading(self.book, queries))
-            appending = scripts.appending(self.book, proposals, read, tail_limit)
+            appending = scripts.appending(self.book, proposals, read, next(patience))
             outcomes = await self._writes.run(appending)
             if outcomes is not None:
                 return outcomes
-        raise AssertionError("the last attempt has no limit")
 
     async def _read_together(self, queries: Sequence[Query]) -> list[History | Exception]:
         read = await self._reads.read(lambda: scripts.reading(self.book, queries))
@@ -140,21 +140,20 @@ async def each_its_own(
 
 
 async def run_async(connection: AsyncConnection, script: Script[T]) -> T:
-    """Perform a script's steps; what goes wrong rolls its transaction back."""
+    """Do as `run`, inside an event loop; if it is cancelled, the connection ends."""
     try:
         step = next(script)
         while True:
             step = script.send(await _perform(connection, step))
     except StopIteration as end:
         return end.value
-    except BaseException:
-        script.close()
-        if connection.info.transaction_status in IN_TRANSACTION:
+    except Exception:
+        if connection.info.transaction_status is not TransactionStatus.IDLE:
             with suppress(psycopg.Error):
                 await connection.execute(sql.ROLLBACK)
-        elif connection.info.transaction_status is TransactionStatus.ACTIVE:
-            # Cut off in mid-statement: nobody can tell what its next answer would belong to.
-            await connection.close()
+        raise
+    except BaseException:
+        await connection.close()
         raise
 
 
