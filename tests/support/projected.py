@@ -10,9 +10,11 @@ from ledger.facts.base import Recorded
 from ledger.log.encoding import term
 from ledger.log.postgres import PostgresLog
 from ledger.log.rows import StoredRow
+from projections.engine import Engine
 from projections.fold import Context
 from projections.positions import standings
 from projections.table import Projection
+from tests.support.history import History
 
 
 def store(connection: psycopg.Connection, rows: Iterable[StoredRow]) -> None:
@@ -74,3 +76,10 @@ def failing(projection: Projection, position: int) -> Projection:
         return changes(recorded, context)
 
     return projection._replace(fold=replace(projection.fold, changes=poisoned))
+
+
+def project(connection: psycopg.Connection, history: History) -> None:
+    """Store what a history adds to the log, and project it."""
+    found = connection.execute("SELECT position FROM heads WHERE book = 'fr'").fetchone()
+    store(connection, history.rows[found[0] if found else 0 :])
+    Engine(connection, "fr").catch_up()
