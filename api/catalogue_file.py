@@ -58,10 +58,9 @@ class Contents(BaseModel):
         """Give every entry with its place."""
         for name in type(self).model_fields:
             value: object = getattr(self, name)
-            entries = cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()
+            entries = cast("tuple[Entry, ...]", value) if isinstance(value, tuple) else ()
             for number, entry in enumerate(entries):
-                if isinstance(entry, Entry):
-                    yield (name, number), entry
+                yield (name, number), entry
 
 
 def read_catalogue(raw: bytes, name: str, book: str, zone: str) -> list[Requested]:

@@ -119,6 +119,12 @@ class TestKeywords:
             ("keywords[2].merchant", "stars is a service of astro, not of ludo"),
         ]
 
+    def test_want_a_service_that_is_declared(self) -> None:
+        text = HEAD + keyword("NEUF", "ludo").replace("quiz", "quizz")
+        assert told(text, after(SMALL)) == [
+            ("keywords[1].service", "no service quizz is declared by then")
+        ]
+
     def test_want_a_price(self) -> None:
         text = edited(SMALL, (PRICE, PRICE + "\neffective_from = 2026-05-01"))
         assert told(text) == [

@@ -1,12 +1,12 @@
 """What each fact of a catalogue must hold by itself, at the moment it counts from."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import assert_never
 
 from ledger.decisions.catalogue_request import Problem, Prospect, Requested
 from ledger.decisions.catalogue_terms import contract_problems, tariff_problems
 from ledger.decisions.keywords import normalise, service_word
-from ledger.facts.base import Fact
 from ledger.facts.book import GatewayDeclared
 from ledger.facts.catalogue import (
     ContractAgreed,
@@ -102,12 +102,8 @@ def _opened(fact: ShortCodeOpened, prospect: Prospect, rules: Rules) -> Iterator
 
 
 def _closed(fact: ShortCodeClosed, prospect: Prospect) -> Iterator[Problem]:
-    before: Fact | None = None
-    for version in prospect.timeline(fact):
-        if version.fact is fact:
-            break
-        before = version.fact
-    if not isinstance(before, ShortCodeOpened):
+    earlier = list(takewhile(lambda one: one.fact is not fact, prospect.timeline(fact)))
+    if not earlier or not isinstance(earlier[-1].fact, ShortCodeOpened):
         text = f"{fact.short_code} is not open with {fact.operator} then"
         yield from prospect.problem(text, (fact, "short_code"))
 

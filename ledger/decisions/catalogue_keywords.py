@@ -35,7 +35,8 @@ def _history(timeline: Iterable[Version], prospect: Prospect) -> Iterator[Proble
         if isinstance(fact, KeywordAssigned):
             yield from _taken(fact, holder, given_up, prospect)
             holder = fact
-        elif isinstance(fact, KeywordWithdrawn):
+        else:
+            assert isinstance(fact, KeywordWithdrawn)
             given_up = _GivenUp(holder, fact) if holder else given_up
             if holder is None:
                 text = f"{fact.keyword} is assigned to nobody on {fact.short_code} then"
