@@ -188,7 +188,7 @@ def test_every_problem_is_told_at_once() -> None:
         (PRICE, PRICE.replace("3.00", "9.99")),
         ('keyword = "LOGO"', 'keyword = "STOP LOGO"'),
         ('keyword = "ASTRO"', 'keyword = "JEU ASTRO"'),
-        (REPLY, 'reply_text = "Merci {toi}"'),
+        (REPLY, 'reply_text = "Merci {prix}"'),
         ('category = "content"\nreply_text = "Astro', 'category = "press"\nreply_text = "Astro'),
         ('contract = "astro"\nmerchant = "astro"', 'contract = "astro"\nmerchant = "astra"'),
     )
