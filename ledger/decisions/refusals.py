@@ -5,6 +5,7 @@ Refusal
 ├── UnknownLink             the gateway names a link whose operator it was not declared with
 ├── ConflictingDuplicate    another message came under this id; kept as a fact of its own
 ├── UnknownExchange         no message of that id was received
+├── UnknownConsumer         nothing is recorded of such a consumer
 ├── MerchantMissing         a merchant's key must name one merchant, and no other key may
 ├── MerchantNotRegistered   this book does not know the merchant
 ├── UnknownKey              this book never granted that key
@@ -50,6 +51,14 @@ class UnknownExchange(Refusal):
     def __init__(self, mo: str) -> None:
         super().__init__(f"no message {mo} was received")
         self.mo = mo
+
+
+class UnknownConsumer(Refusal):
+    """Nothing is recorded of such a consumer."""
+
+    def __init__(self, consumer: str) -> None:
+        super().__init__(f"nothing is recorded of a consumer {consumer}")
+        self.consumer = consumer
 
 
 class RulesOutdated(Refusal):

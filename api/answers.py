@@ -1,0 +1,123 @@
+"""Makes problems of exceptions, in the application and in its OpenAPI document."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.problems import (
+    INVALID,
+    KINDS,
+    MEDIA_TYPE,
+    FaceError,
+    FieldError,
+    FieldsInvalid,
+    NotAuthenticated,
+    Problem,
+    body_of,
+    kind_of,
+    place,
+)
+from ledger.commands.desk import Learn
+from ledger.decisions.refusals import Refusal
+from ledger.log.errors import LogError
+from projections.reading import ReadError
+
+FAMILIES = (
+    FaceError,
+    Refusal,
+    LogError,
+    ReadError,
+    Learn,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
+_TOLD = (400, 401, 403, 404, 409, 422, 500, 503)
+"""What any operation under a book may answer instead."""
+
+
+def tell_problems(app: FastAPI) -> None:
+    """Let every refusal and failure be answered as a problem."""
+    for family in FAMILIES:
+        app.add_exception_handler(family, _tell)
+    app.add_exception_handler(RequestValidationError, _tell_invalid)
+    app.add_exception_handler(HTTPException, _tell_http)
+    app.add_exception_handler(Exception, _tell_nothing)
+    app.add_route("/problems/{name}", _describe, methods=["GET"], include_in_schema=False)
+
+
+def _tell(_: Request, error: Exception) -> Response:
+    kind = kind_of(error)
+    assert kind is not None, "only families of the table are registered"
+    headers: dict[str, str] = {}
+    if kind.retry_after_seconds is not None:
+        headers["Retry-After"] = str(kind.retry_after_seconds)
+    if isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="obole"'
+    return _response(body_of(error, kind), headers)
+
+
+def _tell_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [FieldError(field=place(one["loc"]), message=one["msg"]) for one in error.errors()]
+    return _tell(request, FieldsInvalid(found))
+
+
+def _tell_http(_: Request, error: Exception) -> Response:
+    """Tell what the routing itself found: an unknown path, a method that is not there."""
+    assert isinstance(error, HTTPException)
+    return _response(_plain(HTTPStatus(error.status_code)), dict(error.headers or {}))
+
+
+def _tell_nothing(_: Request, __: Exception) -> Response:
+    """Tell that we failed, and nothing of how."""
+    return _response(_plain(HTTPStatus.INTERNAL_SERVER_ERROR), {})
+
+
+def _plain(status: HTTPStatus) -> dict[str, Any]:
+    """Write a problem that says no more than its status. Source: RFC 9457, section 4.2.1."""
+    return {"type": "about:blank", "title": status.phrase, "status": int(status)}
+
+
+def _response(problem: dict[str, Any], headers: dict[str, str]) -> Response:
+    # A lone surrogate from somebody's JSON has no UTF-8: it is told as a question mark.
+    content = json.dumps(problem, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(content, problem["status"], headers, MEDIA_TYPE)
+
+
+def _describe(request: Request) -> Response:
+    for kind in KINDS.values():
+        if kind.name == request.path_params["name"]:
+            text = f"{kind.name}: {kind.title} (HTTP {int(kind.status)}).\n"
+            return Response(text, media_type="text/plain")
+    raise HTTPException(HTTPStatus.NOT_FOUND)
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Give the OpenAPI document, with the problems that every operation under a book may answer."""
+    if app.openapi_schema is None:
+        found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        schemas = found.setdefault("components", {}).setdefault("schemas", {})
+        shape = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= shape.pop("$defs") | {"Problem": shape}
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for path, operations in found["paths"].items():
+            for operation in operations.values():
+                _add_problems(operation["responses"], _TOLD if "{book}" in path else (500, 503))
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _add_problems(responses: dict[str, Any], statuses: tuple[int, ...]) -> None:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for status in statuses:
+        phrase = INVALID.title if status == INVALID.status else HTTPStatus(status).phrase
+        responses[str(status)] = {"description": phrase, "content": content}

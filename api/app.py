@@ -1,0 +1,48 @@
+"""The HTTP application: every face of the books that a process serves, in one."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI, Security
+from fastapi.security import HTTPBearer
+from starlette.responses import JSONResponse, Response
+
+from api import accounts, balances, feed, health, intake, kannel, trail
+from api.access import Face
+from api.answers import document, tell_problems
+from api.books import Books
+from api.limits import BodyLimit
+
+WAIT_SECONDS = 5.0
+"""How long a reader that asks for a position waits for it at most."""
+
+
+def create_app(
+    books: Books, *, public_url: str | None = None, wait_seconds: float = WAIT_SECONDS
+) -> FastAPI:
+    """Make the application; it belongs to the event loop in which `books` were opened.
+
+    `public_url` is how gateways reach us, for the receipts' URLs; by default each request's own
+    host. Serve it with `api.logs.log_config()`, so that no key is ever logged.
+    """
+    # The pages for reading the document load their scripts from elsewhere: there are none.
+    app = FastAPI(
+        title="Obole", version=version("obole"), docs_url=None, redoc_url=None, openapi_url=None
+    )
+    app.state.face = Face(books, public_url.rstrip("/") if public_url else None, wait_seconds)
+    app.add_middleware(BodyLimit)
+    # Kannel's routes first: each message looks for its route in this order.
+    app.router.routes.extend(kannel.ROUTES)
+    tell_problems(app)
+    # The scheme only tells the document how to present a key; `Allow` judges it.
+    scheme = HTTPBearer(auto_error=False, description="A key issued by `obole key`.")
+    book = APIRouter(prefix="/v1/books/{book}", dependencies=[Security(scheme)])
+    for face in (intake, accounts, balances, trail, feed):
+        book.include_router(face.router)
+    app.include_router(book)
+    app.include_router(health.router)
+
+    async def openapi(_: object) -> Response:
+        return JSONResponse(document(app))
+
+    app.add_route("/openapi.json", openapi, include_in_schema=False)
+    return app

@@ -1,0 +1,29 @@
+"""How much anyone may send: a body over the limit is refused before it is held in memory."""
+
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY_BYTES = 1 << 18
+
+
+class BodyLimit:
+    """Counts a request's body as it comes, whatever its header says of its length."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one call on."""
+        counted = 0
+
+        async def counting() -> Message:
+            nonlocal counted
+            message = await receive()
+            counted += len(message.get("body", b""))
+            if counted > MAX_BODY_BYTES:
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return message
+
+        await self._app(scope, counting if scope["type"] == "http" else receive, send)
