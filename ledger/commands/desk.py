@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
+from msgspec import ValidationError
+
 from ledger.catalogue import Catalogue
 from ledger.decisions.refusals import RulesOutdated, UnknownGateway, UnknownLink
 from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Fact, Recorded
-from ledger.facts.registry import REGISTRY, Origin, fact_id
+from ledger.facts.registry import REGISTRY, FactRefused, Origin, fact_id
 from ledger.facts.tags import TRADE
 from ledger.log.batch import AnyRow
 from ledger.log.contract import AsyncLog
@@ -129,18 +131,25 @@ class Desk:
 
         Raises:
             CatalogueMoved: the query asks for the catalogue, and it has moved.
+            FactRefused: a fact would not be readable; nothing was appended.
         """
         catalogue = self.catalogue
+        made: dict[bytes, Recorded] = {}
 
         def rows(history: Sequence[AnyRow]) -> list[Row]:
             _hold_still(catalogue, history)
             decoded = [REGISTRY.decode(row, self.book) for row in history]
-            return [encode(draft, origin, keys or {}) for draft in decide(decoded)]
+            new = [encode(draft, origin, keys or {}) for draft in decide(decoded)]
+            made.update((row.data, _readable(row, self.book)) for row in new)
+            return new
 
         outcome = await self.log.submit(query, rows)
         return Settled(
             tuple(REGISTRY.decode(row) for row in outcome.history),
-            tuple(REGISTRY.decode(row) for row in outcome.appended),
+            tuple(
+                made[row.data]._replace(position=row.position, recorded_at=row.recorded_at)
+                for row in outcome.appended
+            ),
             outcome.head,
         )
 
@@ -150,6 +159,14 @@ def _hold_still(catalogue: Catalogue, history: Iterable[AnyRow]) -> None:
         position = row.position if isinstance(row, StoredRow) else None
         if TRADE in row.tags and (position is None or position > catalogue.position):
             raise CatalogueMoved
+
+
+def _readable(row: Row, book: str) -> Recorded:
+    """Read a row before it is written: making a fact checks none of its fields."""
+    try:
+        return REGISTRY.decode(row, book)
+    except ValidationError as error:
+        raise FactRefused(f"{row.type}: {error}") from error
 
 
 def encode(draft: Draft, origin: Origin, keys: Mapping[DataKeyId, bytes]) -> Row:

@@ -47,6 +47,10 @@ class UnknownFact(ValueError):
     """A row has a type that this version of the code does not know."""
 
 
+class FactRefused(ValueError):
+    """A fact's values are not what its fields allow: written, it could never be read again."""
+
+
 class UnsealedText(AssertionError):
     """Personal content was about to be written in the clear."""
 

@@ -84,7 +84,8 @@ def tag(kind: str, value: str) -> str:
         TagRefused: the value is empty or longer than 128 characters once encoded.
     """
     if not _PLAIN.fullmatch(value):
-        written = quote(value, safe="/+")
+        # The grammar is narrower than a URL's, where a tilde may stand.
+        written = quote(value, safe="/+", errors="surrogatepass").replace("~", "%7E")
         if not _ENCODED.fullmatch(written):
             raise TagRefused(f"no tag can be made of {kind} {value[:40]!r}")
         value = written

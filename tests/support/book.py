@@ -1,0 +1,240 @@
+"""A whole book for tests: the real commands on the log in memory, or on PostgreSQL."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.commands import traffic
+from ledger.commands.charges import age_charge
+from ledger.commands.desk import Desk, Settled
+from ledger.commands.opening import open_book
+from ledger.commands.traffic import Answer, IncomingMo, IncomingReceipt
+from ledger.facts.base import Draft, Fact, Recorded
+from ledger.facts.registry import REGISTRY, Origin
+from ledger.keyring import Keyring
+from ledger.log.batch import Decide, Outcome, Proposal, decide_all
+from ledger.log.memory import AsyncMemoryLog, MemoryLog
+from ledger.log.rows import Interest, Query, StoredRow
+from ledger.log.statements import OPEN_BOOK
+from ledger.log.writer import BookWriter
+from ledger.rules.pack import load_pack
+from ledger.rules.resolve import RuleBook
+from ledger.rules.settings import parse_settings
+from ledger.vault import DataKeyId, FileMasterKey, new_data_key
+from tests.support.builders import BOOK, NOON, OPENING, SETTINGS, catalogue
+
+T = TypeVar("T")
+ORIGIN = Origin(BOOK, "test", "request-1")
+MASTER = FileMasterKey(bytes(range(32)))
+EVERYTHING = (Interest(()),)
+
+
+class MemoryKeys:
+    """The data keys of a book that lives in memory; they may be destroyed."""
+
+    def __init__(self) -> None:
+        self.pseudonym_version = 1
+        self.pseudonym_key = bytes(32)
+        self.keys: dict[DataKeyId, bytes] = {}
+
+    async def ensure(self, wanted: DataKeyId, address: str) -> bytes:  # noqa: ARG002 - nobody is written to
+        return self.keys.setdefault(wanted, new_data_key())
+
+    async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
+        return {one: self.keys[one] for one in wanted if one in self.keys}
+
+
+class InOneBatch:
+    """A log on which the first callers are decided together, as one batch; later ones alone."""
+
+    def __init__(self, log: MemoryLog, callers: int) -> None:
+        self._log = log
+        self._callers = callers
+        self._waiting: list[tuple[Proposal, asyncio.Future[Outcome]]] = []
+
+    async def read(self, query: Query) -> tuple[tuple[StoredRow, ...], int]:
+        return self._log.read(query)
+
+    async def submit(self, query: Query, decide: Decide) -> Outcome:
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((Proposal(query, decide), future))
+        if len(self._waiting) >= self._callers:
+            batch, self._waiting, self._callers = self._waiting, [], 1
+            outcomes = self._log.submit([proposal for proposal, _ in batch])
+            for (_, waiting), outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    waiting.set_exception(outcome)
+                else:
+                    waiting.set_result(outcome)
+        return await future
+
+
+class Overtaken:
+    """A log on which `by` happens between a first decision's reading and its writing."""
+
+    def __init__(self, log: MemoryLog, by: Callable[[], object]) -> None:
+        self._log = log
+        self._by = [by]
+
+    async def read(self, query: Query) -> tuple[tuple[StoredRow, ...], int]:
+        return self._log.read(query)
+
+    async def submit(self, query: Query, decide: Decide) -> Outcome:
+        proposal = [Proposal(query, decide)]
+        reading, head = self._log.read(query)
+        before = decide_all(proposal, [reading])
+        while self._by:
+            self._by.pop()()
+        tail = self._log.follow(head, 10_000)
+        (decided,) = decide_all(proposal, [reading], tail, before)
+        if decided.failure is not None:
+            raise decided.failure
+        return self._log.decide(query, lambda _: decided.rows)
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+
+class Book:
+    """One book, each command a plain call at `clock.now`."""
+
+    def __init__(
+        self, desk: Desk, run: Callable[[Coroutine[object, object, T]], T], clock: Clock
+    ) -> None:
+        self.desk = desk
+        self.run = run
+        self.clock = clock
+
+    def open(self, facts: Sequence[Fact]) -> None:
+        """Open the book and put a catalogue into it."""
+        self.run(open_book(self.desk, ORIGIN, OPENING))
+        self.add(*facts)
+        self.run(self.desk.refresh())
+
+    def add(self, *facts: Fact, n: int = 0) -> Settled:
+        """Append facts as they are."""
+        drafts = [Draft(fact, n) for fact in facts]
+        return self.run(self.desk.settle((), lambda _: drafts, ORIGIN))
+
+    def receive(self, message: IncomingMo) -> Answer:
+        """Take in a message."""
+        return self.run(traffic.receive_mo(self.desk, message, ORIGIN, self.clock.now))
+
+    def report(self, receipt: IncomingReceipt) -> list[Fact]:
+        """Take in a receipt; gives what it added."""
+        settled = self.run(traffic.receive_receipt(self.desk, receipt, ORIGIN, self.clock.now))
+        return [one.fact for one in settled.appended]
+
+    def age(self, charge: str, now: datetime) -> list[Fact]:
+        """Let time pass for a charge; gives what that added."""
+        settled = self.run(age_charge(self.desk, charge, ORIGIN, now))
+        return [one.fact for one in settled.appended]
+
+    @property
+    def rows(self) -> tuple[StoredRow, ...]:
+        """Everything that was written, as it is stored."""
+        return self.run(self.desk.log.read(EVERYTHING))[0]
+
+    @property
+    def recorded(self) -> list[Recorded]:
+        """Everything that was recorded, in order."""
+        return [REGISTRY.decode(row) for row in self.rows]
+
+    def facts(self, *kinds: type[Fact]) -> list[Fact]:
+        """Give the facts of some kinds, in order; of any, if none is named."""
+        found = [one.fact for one in self.recorded]
+        return [fact for fact in found if not kinds or isinstance(fact, kinds)]
+
+
+def at_once(story: Coroutine[object, object, T]) -> T:
+    """Run what never has to wait, as nothing does in memory."""
+    try:
+        story.send(None)
+    except StopIteration as end:
+        return end.value
+    story.close()
+    raise AssertionError("something in memory waited")
+
+
+def rule_book(settings: str = SETTINGS) -> RuleBook:
+    """Give the French rules under some settings."""
+    return RuleBook(load_pack("fr"), parse_settings(settings.encode(), "settings"))
+
+
+FRENCH = rule_book()
+
+
+def in_memory(*more: Fact, rules: RuleBook = FRENCH) -> Book:
+    """Open a book in memory with the usual catalogue and `more`."""
+    clock = Clock()
+    log = MemoryLog(BOOK, lambda: clock.now)
+    book = Book(Desk(BOOK, AsyncMemoryLog(log), MemoryKeys(), rules), at_once, clock)
+    book.open([*catalogue(), *more])
+    return book
+
+
+@contextmanager
+def on_postgres(url: str) -> Generator[Book]:
+    """Open a book in a database, its log and keys as they are when it is served."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        try:
+            desk = runner.run(_desk(url, stack))
+            book = Book(desk, runner.run, Clock())
+            book.open(catalogue())
+            yield book
+        finally:
+            runner.run(stack.aclose())
+
+
+async def _desk(url: str, stack: AsyncExitStack) -> Desk:
+    pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False)
+    await stack.enter_async_context(pool)
+    async with pool.connection() as connection:
+        await connection.execute(OPEN_BOOK, (BOOK,))
+    writer = await stack.enter_async_context(BookWriter(url, BOOK))
+    keys = Keyring(pool, BOOK, MASTER)
+    await keys.create()
+    await keys.open()
+    return Desk(BOOK, writer, keys, FRENCH)
+
+
+def together(book: Book, *stories: Callable[[], Coroutine[object, object, object]]) -> list[object]:
+    """Run several commands of a book in memory at once, their first decisions in one batch."""
+    log = book.desk.log
+    assert isinstance(log, AsyncMemoryLog)
+    book.desk.log = InOneBatch(log.log, len(stories))
+    try:
+        return asyncio.run(_gathered(stories))
+    finally:
+        book.desk.log = log
+
+
+async def _gathered(
+    stories: Sequence[Callable[[], Coroutine[object, object, object]]],
+) -> list[object]:
+    return await asyncio.gather(*(story() for story in stories), return_exceptions=True)
+
+
+def overtaken(book: Book, story: Callable[[], T], by: Callable[[], object]) -> T:
+    """Run a command of a book in memory, `by` happening after it has read and decided."""
+    log = book.desk.log
+    assert isinstance(log, AsyncMemoryLog)
+
+    def meanwhile() -> None:
+        book.desk.log = log
+        by()
+
+    book.desk.log = Overtaken(log.log, meanwhile)
+    try:
+        return story()
+    finally:
+        book.desk.log = log
