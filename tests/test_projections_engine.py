@@ -141,18 +141,18 @@ class TestRace:
         once = contents(connection, "fr")
         reset(connection, "fr")
         with connect(database.app_url) as other:
-            rival = Engine(other, "fr", [CHARGES])
+            rival = Engine(other, "fr", [MERCHANT_ACCOUNTS])
             overtaken = iter([rival.catch_up])
             changes = BALANCES.fold.changes
 
             def meanwhile(recorded: Recorded, context: Context) -> Iterable:
-                """Let the rival commit charges while this engine is about to."""
+                """Let the rival commit accounts while this engine is about to."""
                 for act in overtaken:
                     assert act() == 13
                 return changes(recorded, context)
 
             slow = BALANCES._replace(fold=replace(BALANCES.fold, changes=meanwhile))
-            engine = Engine(connection, "fr", [slow, CHARGES])
+            engine = Engine(connection, "fr", [slow, MERCHANT_ACCOUNTS])
             engine.catch_up()
         Engine(connection, "fr").catch_up()
         assert next(overtaken, None) is None

@@ -6,6 +6,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
+from psycopg.errors import LockNotAvailable
 
 from ledger.log.errors import UnknownBook
 from ledger.log.session import connect
@@ -183,6 +184,30 @@ class TestRebuild:
                     Engine(other, "fr").catch_up()
 
         assert rebuild(connection, "fr", CHARGES, meanwhile) == 13
+        assert compare(connection, "fr", CHARGES) == []
+
+    def test_lets_nobody_move_the_old_one_while_it_takes_its_place(
+        self, connection: psycopg.Connection, database: TestDatabase
+    ) -> None:
+        rows = two_charges().rows
+        store(connection, rows[:8])
+        Engine(connection, "fr").catch_up()
+        coming = [rows[8:10], rows[10:12], rows[12:]]
+        refused: list[int] = []
+
+        def meanwhile(reached: int, _head: int) -> None:
+            """Let facts come, and the live projection try to take them, after each step."""
+            with connect(database.app_url) as other:
+                other.execute("SET lock_timeout = '50ms'")
+                store(other, coming.pop(0))
+                try:
+                    Engine(other, "fr").catch_up()
+                except LockNotAvailable:
+                    refused.append(reached)
+
+        assert rebuild(connection, "fr", CHARGES, meanwhile) == 12
+        assert (refused, coming) == ([12], [])
+        Engine(connection, "fr").catch_up()
         assert compare(connection, "fr", CHARGES) == []
 
     @pytest.mark.usefixtures("live")
