@@ -109,6 +109,7 @@ class Keyring:
 
     async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
         """Give the data keys that are there; one that was destroyed, or never made, is missing."""
+        wanted = tuple(wanted)
         missing = [one for one in wanted if self._recall(one) is None]
         if missing:
             async with self._pool.connection() as connection:

@@ -141,7 +141,7 @@ def unseal(data_key: bytes, fact: str, sealed: Sealed) -> str:
 def _open(cipher: AESGCM, box: bytes, context: str) -> bytes:
     try:
         return cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], context.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # the latter where there are too few bytes for a nonce
         raise WrongKey(f"what was sealed for {context} does not open") from None
 
 

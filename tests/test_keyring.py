@@ -1,0 +1,205 @@
+"""The keyring on PostgreSQL: keys made once whoever asks, found again, and gone once destroyed."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.keyring import Keyring, NoPseudonymKey
+from ledger.vault import DataKeyId, FileMasterKey, MasterKey, WrongKey
+from tests.support.database import TestDatabase
+
+MASTER = FileMasterKey(bytes(range(32)))
+
+
+def key_id(consumer: str = "a", month: str = "2026-07") -> DataKeyId:
+    """Name a data key."""
+    return DataKeyId(f"1_{consumer * 32}", month, "text")
+
+
+def in_a_loop(story: Callable[..., Coroutine[object, object, None]]) -> Callable[..., None]:
+    """Run an asynchronous story to its end."""
+
+    @wraps(story)
+    def told(*args: object, **fixtures: object) -> None:
+        asyncio.run(story(*args, **fixtures))
+
+    return told
+
+
+@asynccontextmanager
+async def rings(
+    database: TestDatabase, *books: str, master: MasterKey = MASTER
+) -> AsyncGenerator[list[Keyring]]:
+    """Give a keyring for each of some books, each with connections of its own."""
+    pools = [AsyncConnectionPool(database.app_url, min_size=1, open=False) for _ in books]
+    for pool in pools:
+        await pool.open()
+    try:
+        yield [Keyring(pool, book, master) for pool, book in zip(pools, books, strict=True)]
+    finally:
+        for pool in pools:
+            await pool.close()
+
+
+def rows(database: TestDatabase, statement: LiteralString) -> list[tuple[object, ...]]:
+    """Ask the database itself."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+class TestPseudonymKey:
+    """The key that consumers are named by."""
+
+    @in_a_loop
+    async def test_is_made_once(self, database: TestDatabase) -> None:
+        async with rings(database, "fr", "fr") as (one, other):
+            await asyncio.gather(one.create(), other.create())
+            await asyncio.gather(one.open(), other.open())
+            assert one.pseudonym_key == other.pseudonym_key
+            assert (one.pseudonym_version, len(one.pseudonym_key)) == (1, 32)
+
+    @in_a_loop
+    async def test_is_each_books_own(self, database: TestDatabase) -> None:
+        async with rings(database, "fr", "be") as (one, other):
+            for ring in (one, other):
+                await ring.create()
+                await ring.open()
+            assert one.pseudonym_key != other.pseudonym_key
+
+    @in_a_loop
+    async def test_is_missing_in_a_book_that_was_never_opened(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            with pytest.raises(NoPseudonymKey, match="fr"):
+                await ring.open()
+
+    @in_a_loop
+    async def test_does_not_open_under_another_master_key(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            await ring.create()
+        async with rings(database, "fr", master=FileMasterKey(bytes(32))) as (ring,):
+            with pytest.raises(WrongKey):
+                await ring.open()
+
+    @in_a_loop
+    async def test_of_the_highest_version_is_taken(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            await ring.create()
+            wrapped = MASTER.wrap(b"k" * 32, "fr/pseudonym/2")
+            with psycopg.connect(database.owner_url) as connection:
+                connection.execute(
+                    "INSERT INTO pseudonym_keys (book, version, wrapped) VALUES ('fr', 2, %s)",
+                    (wrapped,),
+                )
+            await ring.open()
+            assert (ring.pseudonym_version, ring.pseudonym_key) == (2, b"k" * 32)
+
+
+class TestEnsure:
+    """A data key that is there afterwards, whoever made it."""
+
+    @in_a_loop
+    async def test_gives_racing_keyrings_the_same_keys(self, database: TestDatabase) -> None:
+        wanted = [key_id(consumer) for consumer in "abcdef"]
+        async with rings(database, "fr", "fr") as (one, other):
+            ones = [one.ensure(key, "x") for key in wanted]
+            others = [other.ensure(key, "y") for key in reversed(wanted)]
+            found = await asyncio.gather(*ones, *others)
+        assert found[:6] == found[:5:-1]
+        assert len(set(found)) == 6
+
+    @in_a_loop
+    async def test_makes_no_key_twice(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            found = await asyncio.gather(*(ring.ensure(key_id(), "x") for _ in range(50)))
+            assert {await ring.ensure(key_id(), "x"), *found} == {found[0]}
+        assert rows(database, "SELECT count(*) FROM data_keys") == [(1,)]
+
+    @in_a_loop
+    async def test_of_many_callers_is_one_transaction(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            wanted = [key_id(consumer) for consumer in "abcdefgh"]
+            await asyncio.gather(*(ring.ensure(key, "x") for key in wanted))
+        assert rows(database, "SELECT count(DISTINCT xmin::text) FROM data_keys") == [(1,)]
+
+    @in_a_loop
+    async def test_serves_who_comes_while_a_turn_is_under_way(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            first = asyncio.create_task(ring.ensure(key_id("a"), "x"))
+            # Two turns of the loop: the first caller's transaction has begun without the second.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            second = asyncio.create_task(ring.ensure(key_id("b"), "x"))
+            assert await first != await second
+        assert rows(database, "SELECT count(DISTINCT xmin::text) FROM data_keys") == [(2,)]
+
+    @in_a_loop
+    async def test_goes_on_after_one_caller_has_left(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            leaving = asyncio.create_task(ring.ensure(key_id("a"), "x"))
+            staying = asyncio.create_task(ring.ensure(key_id("a"), "x"))
+            await asyncio.sleep(0)
+            leaving.cancel()
+            assert len(await staying) == 32
+            assert leaving.cancelled()
+
+    @in_a_loop
+    async def test_tells_months_consumers_and_books_apart(self, database: TestDatabase) -> None:
+        async with rings(database, "fr", "be") as (french, belgian):
+            found = [
+                await french.ensure(key_id("a"), "x"),
+                await french.ensure(key_id("b"), "x"),
+                await french.ensure(key_id("a", "2026-08"), "x"),
+                await belgian.ensure(key_id("a"), "x"),
+            ]
+        assert len(set(found)) == 4
+
+    @in_a_loop
+    async def test_keeps_the_first_address_sealed(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            await ring.ensure(key_id("a"), "+33612345678")
+            await ring.ensure(key_id("a", "2026-08"), "another")
+        ((consumer, sealed),) = rows(database, "SELECT consumer, sealed FROM addresses")
+        assert isinstance(sealed, bytes)
+        assert b"33612345678" not in sealed
+        assert MASTER.unwrap(sealed, f"fr/address/{consumer}") == b"+33612345678"
+
+
+class TestFind:
+    """The data keys that are there."""
+
+    @in_a_loop
+    async def test_gives_what_another_keyring_made(self, database: TestDatabase) -> None:
+        async with rings(database, "fr", "fr") as (one, other):
+            key = await one.ensure(key_id(), "x")
+            found = await other.find(one for one in (key_id(), key_id("b")))
+            assert found == {key_id(): key}
+
+    @in_a_loop
+    async def test_does_not_give_one_that_was_destroyed(self, database: TestDatabase) -> None:
+        async with rings(database, "fr", "fr") as (one, other):
+            await one.ensure(key_id(), "x")
+            rows(database, "DELETE FROM data_keys")
+            assert await other.find([key_id()]) == {}
+
+    @in_a_loop
+    async def test_does_not_give_another_books(self, database: TestDatabase) -> None:
+        async with rings(database, "fr", "be") as (french, belgian):
+            await french.ensure(key_id(), "x")
+            assert await belgian.find([key_id()]) == {}
+
+    @in_a_loop
+    async def test_is_refused_where_a_key_was_moved_to_another_consumer(
+        self, database: TestDatabase
+    ) -> None:
+        async with rings(database, "fr", "fr") as (one, other):
+            await one.ensure(key_id("a"), "x")
+            rows(database, "UPDATE data_keys SET consumer = '1_' || repeat('b', 32)")
+            with pytest.raises(WrongKey):
+                await other.find([key_id("b")])
