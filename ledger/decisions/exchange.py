@@ -159,14 +159,14 @@ def _sell(exchange: Exchange, code: ShortCodeOpened, wanted: _Wanted) -> None:
 
 def _matched(exchange: Exchange, wanted: _Wanted) -> KeywordMatched:
     mo = exchange.mo
-    argument = wanted.argument.upper()
+    choices = {normalise(choice): choice for choice in wanted.service.choices if normalise(choice)}
     return KeywordMatched(
         mo=mo.mo,
         consumer=mo.consumer,
         short_code=mo.short_code,
         operator=mo.operator,
         keyword=wanted.assignment.keyword,
-        choice=argument if argument in wanted.service.choices else None,
+        choice=choices.get(normalise(wanted.argument)),
         merchant=wanted.service.merchant,
         service=wanted.service.service,
         tariff=wanted.tariff.tariff,

@@ -10,7 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.commands import traffic
 from ledger.commands.charges import age_charge
-from ledger.commands.desk import Desk, Settled
+from ledger.commands.desk import Desk, Settled, data_key_of
 from ledger.commands.opening import open_book
 from ledger.commands.traffic import Answer, IncomingMo, IncomingReceipt
 from ledger.facts.base import Draft, Fact, Recorded
@@ -24,7 +24,7 @@ from ledger.log.writer import BookWriter
 from ledger.rules.pack import load_pack
 from ledger.rules.resolve import RuleBook
 from ledger.rules.settings import parse_settings
-from ledger.vault import DataKeyId, FileMasterKey, new_data_key
+from ledger.vault import DataKeyId, FileMasterKey, new_data_key, unseal
 from tests.support.builders import BOOK, NOON, OPENING, SETTINGS, catalogue
 
 T = TypeVar("T")
@@ -124,19 +124,39 @@ class Book:
         drafts = [Draft(fact, n) for fact in facts]
         return self.run(self.desk.settle((), lambda _: drafts, ORIGIN))
 
+    async def take_in(self, message: IncomingMo) -> Answer:
+        """Take in a message, beside others."""
+        return await traffic.receive_mo(self.desk, message, ORIGIN, self.clock.now)
+
+    async def be_told(self, receipt: IncomingReceipt) -> list[Fact]:
+        """Take in a receipt, beside others; gives what it added."""
+        settled = await traffic.receive_receipt(self.desk, receipt, ORIGIN, self.clock.now)
+        return [one.fact for one in settled.appended]
+
     def receive(self, message: IncomingMo) -> Answer:
         """Take in a message."""
-        return self.run(traffic.receive_mo(self.desk, message, ORIGIN, self.clock.now))
+        return self.run(self.take_in(message))
 
     def report(self, receipt: IncomingReceipt) -> list[Fact]:
         """Take in a receipt; gives what it added."""
-        settled = self.run(traffic.receive_receipt(self.desk, receipt, ORIGIN, self.clock.now))
-        return [one.fact for one in settled.appended]
+        return self.run(self.be_told(receipt))
 
     def age(self, charge: str, now: datetime) -> list[Fact]:
         """Let time pass for a charge; gives what that added."""
         settled = self.run(age_charge(self.desk, charge, ORIGIN, now))
         return [one.fact for one in settled.appended]
+
+    def beside(self, rules: RuleBook | None = None) -> "Book":
+        """Give another process at the same book: it has read as much, and no more."""
+        desk = Desk(self.desk.book, self.desk.log, self.desk.keys, rules or self.desk.rules)
+        desk.catalogue = self.desk.catalogue
+        return Book(desk, self.run, self.clock)
+
+    def text_of(self, fact: Fact) -> str:
+        """Open the sealed text of a fact that was recorded."""
+        (name,) = [one.id for one in self.recorded if one.fact == fact]
+        key = data_key_of(fact)
+        return unseal(self.run(self.desk.keys.find([key]))[key], name, fact.text)
 
     @property
     def rows(self) -> tuple[StoredRow, ...]:

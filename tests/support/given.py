@@ -36,7 +36,7 @@ class Some:
         return {"": self.kind.__name__} | self.fields
 
 
-def some(kind: type[Fact], **fields: Any) -> Some:  # noqa: ANN401 - fields of every type
+def some(kind: type[Fact], /, **fields: Any) -> Some:  # noqa: ANN401 - fields of every type
     """Describe a fact by its kind and the fields that matter."""
     return Some(kind, fields)
 
