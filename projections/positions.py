@@ -14,7 +14,7 @@ _STANDINGS: LiteralString = """
 SELECT projection, version, position, parked_at IS NOT NULL AS parked
 FROM projection_positions
 WHERE book = %s
-ORDER BY projection
+ORDER BY projection, version
 """
 _START: LiteralString = """
 INSERT INTO projection_positions (book, projection, version)

@@ -132,7 +132,7 @@ class _Copy:
     def _target(self) -> Target:
         context = context_of(self._log)
         if context is None:
-            raise NotProjected(self._book, self._projection.name)
+            raise AssertionError("facts were read, so the first one is there")
         return Target(Place(self._connection, BESIDE), self._book, self._projection, context)
 
     def build_to_head(self, progress: Progress) -> None:

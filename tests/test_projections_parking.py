@@ -1,18 +1,21 @@
 """A projection that cannot take a fact stands still, loudly, and stops no other."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
+from dataclasses import replace
 
 import psycopg
 import pytest
 from msgspec import structs
 
+from ledger.facts.base import Recorded
 from ledger.facts.charges import ChargeCaptured
 from ledger.log.session import connect
 from ledger.money import Waterfall
 from projections.balances.table import PROJECTION as BALANCES
 from projections.charges.table import PROJECTION as CHARGES
 from projections.engine import Engine
+from projections.fold import Context
 from projections.merchant_accounts.table import PROJECTION as MERCHANT_ACCOUNTS
 from tests.support.database import TestDatabase
 from tests.support.history import LAST, two_charges
@@ -134,3 +137,22 @@ class TestParking:
             "merchant_accounts": 12,
             "charges": 12,
         }
+
+    def test_does_not_follow_from_a_database_that_goes_away(
+        self, connection: psycopg.Connection, database: TestDatabase
+    ) -> None:
+        store(connection, two_charges().rows)
+        with connect(database.app_url) as other:
+            changes = BALANCES.fold.changes
+
+            def meanwhile(recorded: Recorded, context: Context) -> Iterable:
+                """End the engine's own session before it writes."""
+                connection.execute("SELECT pg_terminate_backend(%s)", (other.info.backend_pid,))
+                return changes(recorded, context)
+
+            cut = BALANCES._replace(fold=replace(BALANCES.fold, changes=meanwhile))
+            with pytest.raises(psycopg.OperationalError):
+                Engine(other, "fr", [cut]).catch_up()
+        engine = Engine(connection, "fr", [BALANCES])
+        assert [told.parked_at for told in engine.status()] == [None]
+        assert engine.catch_up() == 13
