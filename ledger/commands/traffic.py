@@ -14,7 +14,7 @@ from ledger.decisions.refusals import ConflictingDuplicate, UnknownGateway, Unkn
 from ledger.decisions.story import Known, Mo, mo_id
 from ledger.facts.base import Draft, Recorded
 from ledger.facts.book import GatewayDeclared
-from ledger.facts.registry import REGISTRY, Origin, stored_name
+from ledger.facts.registry import REGISTRY, Origin, fact_id, stored_name
 from ledger.facts.tags import tag
 from ledger.facts.traffic import (
     Billed,
@@ -23,7 +23,7 @@ from ledger.facts.traffic import (
     MtEmitted,
 )
 from ledger.log.rows import Interest
-from ledger.vault import DataKeyId, fingerprint, pseudonym, unseal, utc_month
+from ledger.vault import DataKeyId, WrongKey, fingerprint, pseudonym, unseal, utc_month
 
 _EMITTED = frozenset({stored_name(MtEmitted)})
 
@@ -161,9 +161,15 @@ def _judge(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, 
         raise UnknownLink(incoming.gateway, incoming.smsc)
     at, stated = _judge_time(incoming.stated_at, arrived_at, _tolerance(desk, gateway, arrived_at))
     known = desk.known(at)
-    day = at.astimezone(UTC).date().isoformat() if gateway.recycles_ids else ""
+    # By the gateway's own time, however wrong: it is the same when the message comes again.
+    day = (incoming.stated_at or arrived_at).astimezone(UTC).date().isoformat()
     mo = Mo(
-        mo=mo_id(desk.book, incoming.gateway, incoming.gateway_message_id, day),
+        mo=mo_id(
+            desk.book,
+            incoming.gateway,
+            incoming.gateway_message_id,
+            day if gateway.recycles_ids else "",
+        ),
         gateway=incoming.gateway,
         smsc=incoming.smsc,
         gateway_message_id=incoming.gateway_message_id,
@@ -193,7 +199,7 @@ def _judge_time(
         return arrived_at, None
     if abs(stated - arrived_at) > tolerance:
         return arrived_at, stated.isoformat()
-    return stated, None
+    return stated.astimezone(UTC), None
 
 
 def _consumer(desk: Desk, known: Known, incoming: IncomingMo, operator: str, at: datetime) -> str:
@@ -215,7 +221,7 @@ async def _settle_mo(
         key = data_key_of(stored)
         if key not in keys:
             raise KeyWanted(key)
-        return _fingerprint(keys[key], mo)
+        return _fingerprint(keys[key] if _opens(keys[key], desk.book, stored) else None, mo)
 
     def decide(history: list[Recorded]) -> list[Draft]:
         facts = [one.fact for one in history]
@@ -227,6 +233,17 @@ async def _settle_mo(
     if fingerprint_of(received[0]) not in {received[0].fingerprint, None}:
         raise ConflictingDuplicate(mo.mo)
     return await answer(desk, mo.mo, settled)
+
+
+def _opens(key: bytes | None, book: str, stored: MoReceived | ConflictingDuplicateReceived) -> bool:
+    """Tell whether a key sealed a stored message, or took the place of one that was destroyed."""
+    if key is None or stored.text is None or not isinstance(stored, MoReceived):
+        return True
+    try:
+        unseal(key, fact_id(book, MoReceived, stored.subject), stored.text)
+    except WrongKey:
+        return False
+    return True
 
 
 def _fingerprint(key: bytes | None, mo: Mo) -> str | None:
@@ -245,7 +262,10 @@ async def answer(desk: Desk, mo: str, settled: Settled) -> Answer:
     fact, mt = emitted
     key_id = data_key_of(mt)
     key = (await desk.keys.find([key_id])).get(key_id)
-    text = unseal(key, fact.id, mt.text) if key and mt.text else ""
+    try:
+        text = unseal(key, fact.id, mt.text) if key and mt.text else ""
+    except WrongKey:
+        text = ""  # The key was destroyed, and the consumer has written again since.
     return Answer(mo, mt.ref.mt, text, mt.billing_code, repeated, settled.head)
 
 
