@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
+# Trust the certificates that this machine trusts, as pip does; a company's mirror may need it.
+export UV_SYSTEM_CERTS := true
 
 # Each is a target of its own below; `check` runs them all, whatever fails, and then says which did.
 GATES := format lint types contracts sql dead dependencies spelling compose cover
@@ -76,6 +78,8 @@ clean: ## Remove what tools leave behind; never .obole, which holds data and key
 	@echo "Installing the locked dependencies into .venv ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock \
+	|| { echo "uv could not; pip can be slower but knows your own settings"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
