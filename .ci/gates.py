@@ -1,7 +1,7 @@
 """Runs the named `make` targets one after another, all of them, and says which did not pass.
 
-A gate that passes has one line, and a second with its own last words where it has any; one that does
-not is shown whole.
+A gate that passes has one line, and below it what it said last, if anything; one that does not is
+shown whole.
 """
 
 import os
