@@ -27,6 +27,8 @@ from api.problems import (
 )
 from ledger.commands.desk import Learn
 from ledger.decisions.refusals import Refusal
+from ledger.facts.registry import FactRefused
+from ledger.facts.tags import TagRefused
 from ledger.log.errors import LogError
 from projections.reading import ReadError
 
@@ -36,6 +38,8 @@ FAMILIES = (
     LogError,
     ReadError,
     Learn,
+    FactRefused,
+    TagRefused,
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )

@@ -22,7 +22,8 @@ def create_app(
     """Make the application; it belongs to the event loop in which `books` were opened.
 
     `public_url` is how gateways reach us, for the receipts' URLs; by default each request's own
-    host. Serve it with `api.logs.log_config()`, so that no key is ever logged.
+    host. Serve it without uvicorn's access log, which would write Kannel's queries: keys,
+    numbers and texts.
     """
     # The pages for reading the document load their scripts from elsewhere: there are none.
     app = FastAPI(

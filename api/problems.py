@@ -23,6 +23,8 @@ from ledger.commands.desk import Learn
 from ledger.decisions import refusals
 from ledger.decisions.catalogue_request import CatalogueRefused
 from ledger.decisions.refusals import Refusal
+from ledger.facts.registry import FactRefused
+from ledger.facts.tags import TagRefused
 from ledger.log import errors as log
 from projections.reading import NotProjected, NotReached, ReadError
 
@@ -84,6 +86,9 @@ _AWAY = Kind(
 )
 _BUSY = Kind(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "Too much is waiting", SOON)
 _BOOK = Kind(HTTPStatus.NOT_FOUND, "unknown-book", "There is no such book for this key")
+_VALUES = Kind(
+    HTTPStatus.UNPROCESSABLE_ENTITY, "values-refused", "No fact may hold what follows from this"
+)
 INVALID = Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", "The request is not understood")
 
 KINDS: Mapping[type[Exception], Kind] = {
@@ -128,6 +133,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     CatalogueRefused: Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "catalogue-refused", "The catalogue is refused whole"
     ),
+    FactRefused: _VALUES,
+    TagRefused: _VALUES,
     log.LogError: Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "log-failed", "The log failed"),
     log.UnknownBook: _BOOK,
     log.RowRefused: Kind(

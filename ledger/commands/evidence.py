@@ -17,7 +17,7 @@ from ledger.facts.registry import REGISTRY, Origin, stored_name
 from ledger.facts.tags import tag
 from ledger.facts.traffic import MoReceived
 from ledger.log.rows import Interest, StoredRow
-from ledger.vault import DataKeyId, unseal
+from ledger.vault import DataKeyId, WrongKey, unseal
 
 
 class Story(NamedTuple):
@@ -85,4 +85,7 @@ def _sealed(row: StoredRow) -> tuple[Recorded, Sealed | None]:
 
 def _opened(keys: Mapping[DataKeyId, bytes], one: Recorded, text: Sealed) -> str | None:
     key = keys.get(data_key_of(one.fact))
-    return unseal(key, one.id, text) if key else None
+    try:
+        return unseal(key, one.id, text) if key else None
+    except WrongKey:
+        return None  # The key was destroyed, and the consumer has written again since.
