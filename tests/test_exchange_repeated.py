@@ -13,7 +13,7 @@ from ledger.facts.traffic import (
     MoReceived,
     MtEmitted,
 )
-from tests.support.book import Book, MemoryKeys, in_memory, together
+from tests.support.book import Book, ChangedRules, MemoryKeys, in_memory, together
 from tests.support.builders import (
     CHEAP,
     DONATION,
@@ -233,6 +233,13 @@ class TestConsumer:
         one = given(book=book).when(mo(short_code="85014")).fact(MoReceived)
         other = given(book=book).when(mo(short_code="85015")).fact(MoReceived)
         assert one.consumer != other.consumer
+
+    def test_is_one_on_all_codes_where_a_number_names_them(self) -> None:
+        rules = ChangedRules(consumer_kind="msisdn", consumer_scope="book")
+        book = in_memory(rules=rules)
+        messages = (mo(), mo(smsc="sfr"), mo(short_code=DONATION), mo(short_code=UNKNOWN_CODE))
+        received = [given(book=book).when(one).fact(MoReceived) for one in messages]
+        assert len({one.consumer for one in received}) == 1
 
     def test_is_named_on_every_fact_of_the_exchange_and_nowhere_else(self) -> None:
         chain = given().when(mo(short_code=CHEAP)).appended

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 from typing import TypeVar
 
+import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from ledger.commands import traffic
@@ -21,6 +22,7 @@ from ledger.log.memory import AsyncMemoryLog, MemoryLog
 from ledger.log.rows import Interest, Query, StoredRow
 from ledger.log.statements import OPEN_BOOK
 from ledger.log.writer import BookWriter
+from ledger.rules.inforce import Rules
 from ledger.rules.pack import load_pack
 from ledger.rules.resolve import RuleBook
 from ledger.rules.settings import parse_settings
@@ -190,6 +192,18 @@ def rule_book(settings: str = SETTINGS) -> RuleBook:
 
 
 FRENCH = rule_book()
+
+
+class ChangedRules(RuleBook):
+    """The French rules, some of them changed as another country's pack would."""
+
+    def __init__(self, **changes: object) -> None:
+        super().__init__(FRENCH.pack, FRENCH.settings)
+        self._changes = changes
+
+    def at(self, at: datetime) -> Rules:
+        """Give the rules in force, changed."""
+        return msgspec.structs.replace(super().at(at), **self._changes)
 
 
 def in_memory(*more: Fact, rules: RuleBook = FRENCH) -> Book:
