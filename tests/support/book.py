@@ -143,10 +143,14 @@ class Book:
         """Take in a receipt; gives what it added."""
         return self.run(self.be_told(receipt))
 
+    async def grow_old(self, charge: str, now: datetime) -> list[Fact]:
+        """Let time pass for a charge, beside others; gives what that added."""
+        settled = await age_charge(self.desk, charge, ORIGIN, now)
+        return [one.fact for one in settled.appended]
+
     def age(self, charge: str, now: datetime) -> list[Fact]:
         """Let time pass for a charge; gives what that added."""
-        settled = self.run(age_charge(self.desk, charge, ORIGIN, now))
-        return [one.fact for one in settled.appended]
+        return self.run(self.grow_old(charge, now))
 
     def beside(self, rules: RuleBook | None = None) -> "Book":
         """Give another process at the same book: it has read as much, and no more."""

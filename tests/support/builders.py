@@ -148,7 +148,7 @@ def percent(rate: int, base: str) -> Percentage:
 def with_operator(operator: str, share: Percentage | FixedAmount, **fields: Any) -> ContractAgreed:  # noqa: ANN401 - as above
     """Agree what an operator owes us."""
     return ContractAgreed(
-        contract=f"c-{operator}",
+        contract=f"c-{operator}-{fields.get('tariff', 'all')}",
         party="operator",
         operator=operator,
         share=share,
