@@ -1,6 +1,7 @@
 """Makes problems of exceptions, in the application and in its OpenAPI document."""
 
 import json
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -32,6 +33,8 @@ from ledger.facts.tags import TagRefused
 from ledger.log.errors import LogError
 from projections.reading import ReadError
 
+_log = logging.getLogger(__name__)
+
 FAMILIES = (
     FaceError,
     Refusal,
@@ -57,9 +60,14 @@ def tell_problems(app: FastAPI) -> None:
     app.add_route("/problems/{name}", _describe, methods=["GET"], include_in_schema=False)
 
 
-def _tell(_: Request, error: Exception) -> Response:
+def _tell(request: Request, error: Exception) -> Response:
     kind = kind_of(error)
     assert kind is not None, "only families of the table are registered"
+    if "gateway" in request.path_params and kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        # Kannel gives a message up after so many refusals, so somebody must hear of it: of which
+        # gateway and why, and nothing that stood in the query.
+        fields = error if isinstance(error, FieldsInvalid) else ""
+        _log.warning("refused a gateway: %r, %s %s", request.url.path, kind.name, fields)
     headers: dict[str, str] = {}
     if kind.retry_after_seconds is not None:
         headers["Retry-After"] = str(kind.retry_after_seconds)

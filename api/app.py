@@ -27,7 +27,13 @@ def create_app(
     """
     # The pages for reading the document load their scripts from elsewhere: there are none.
     app = FastAPI(
-        title="Obole", version=version("obole"), docs_url=None, redoc_url=None, openapi_url=None
+        title="Obole",
+        version=version("obole"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # A trace would carry Kannel's queries to wherever traces are kept.
+        telemetry={"tracing": False},
     )
     app.state.face = Face(books, public_url.rstrip("/") if public_url else None, wait_seconds)
     app.add_middleware(BodyLimit)

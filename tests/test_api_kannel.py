@@ -302,6 +302,37 @@ class TestQuery:
         assert answer.json()["smsc"] == "nowhere"
 
 
+class TestRefusal:
+    """Kannel gives up in the end, so whoever runs the ledger must hear of it."""
+
+    def test_is_logged_without_anything_from_the_query(
+        self, api: Api, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("DEBUG")
+        asked = api.mo_url("JEU secret", to="8101a", id="secret-id")
+        # The test's own client would log the URL too.
+        caplog.set_level("WARNING", logger="httpx2")
+        api.client.get(asked)
+        told = caplog.text
+        assert "/v1/books/fr/kannel/kannel-fr/mo" in told
+        assert "invalid to" in told
+        for personal in (api.keys["gateway"], "secret", "33612345678", "8101a"):
+            assert personal not in told
+
+    def test_of_a_key_is_logged_too(self, api: Api, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level("WARNING")
+        api.mo(key="x")
+        assert "not-authenticated" in caplog.text
+
+    def test_cannot_forge_a_line_of_the_log(
+        self, api: Api, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("WARNING")
+        api.client.get("/v1/books/fr/kannel/x%0AERROR%20forged/mo")
+        assert "\nERROR forged" not in caplog.text
+        assert "forged" in caplog.text
+
+
 class TestTime:
     """Kannel's clock and ours."""
 
