@@ -14,7 +14,7 @@ from ledger.facts.base import Draft, Recorded
 from ledger.facts.registry import REGISTRY, Origin
 from ledger.facts.tags import ACCESS, TRADE
 from ledger.log.rows import Interest
-from ledger.words import derived_id
+from ledger.words import derived_id, instant_text
 
 
 class IssuedKey(NamedTuple):
@@ -92,11 +92,17 @@ class Shown(NamedTuple):
 async def disclose(
     desk: Desk, shown: Sequence[Shown], key: str, origin: Origin, now: datetime
 ) -> Settled:
-    """Record that a key is shown personal content, before it is; this rests on nothing."""
+    """Record that a key is shown personal content, before it is; this rests on nothing.
+
+    Each time is a fact of its own, also where a caller uses a request's name again.
+    """
+    at = instant_text(now)
     drafts = [
         Draft(
             EvidenceDisclosed(
-                disclosure=derived_id(desk.book, "disclosure", origin.request or "", place),
+                disclosure=derived_id(
+                    desk.book, "disclosure", key, origin.request or "", at, place
+                ),
                 key=key,
                 consumer=one.consumer,
                 mo=one.mo,

@@ -210,11 +210,16 @@ class ChangedRules(RuleBook):
         return msgspec.structs.replace(super().at(at), **self._changes)
 
 
-def in_memory(*more: Fact, rules: RuleBook = FRENCH) -> Book:
-    """Open a book in memory with the usual catalogue and `more`."""
+def closed(rules: RuleBook = FRENCH) -> Book:
+    """Give a book in memory that nobody has opened."""
     clock = Clock()
     log = MemoryLog(BOOK, lambda: clock.now)
-    book = Book(Desk(BOOK, AsyncMemoryLog(log), MemoryKeys(), rules), at_once, clock)
+    return Book(Desk(BOOK, AsyncMemoryLog(log), MemoryKeys(), rules), at_once, clock)
+
+
+def in_memory(*more: Fact, rules: RuleBook = FRENCH) -> Book:
+    """Open a book in memory with the usual catalogue and `more`."""
+    book = closed(rules)
     book.open([*catalogue(), *more])
     return book
 
@@ -245,15 +250,24 @@ async def _desk(url: str, stack: AsyncExitStack) -> Desk:
     return Desk(BOOK, writer, keys, FRENCH)
 
 
-def together(book: Book, *stories: Callable[[], Coroutine[object, object, object]]) -> list[object]:
-    """Run several commands of a book in memory at once, their first decisions in one batch."""
+def together(
+    book: Book, *stories: Callable[[], Coroutine[object, object, object]], also: Sequence[Book] = ()
+) -> list[object]:
+    """Run several commands of a book in memory at once, their first decisions in one batch.
+
+    `also` are other processes at the same book that take part.
+    """
     log = book.desk.log
     assert isinstance(log, AsyncMemoryLog)
-    book.desk.log = InOneBatch(log.log, len(stories))
+    desks = [book.desk, *(other.desk for other in also)]
+    batching = InOneBatch(log.log, len(stories))
+    for desk in desks:
+        desk.log = batching
     try:
         return asyncio.run(_gathered(stories))
     finally:
-        book.desk.log = log
+        for desk in desks:
+            desk.log = log
 
 
 async def _gathered(
