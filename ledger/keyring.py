@@ -101,7 +101,8 @@ class Keyring:
         """Give a data key, made now if it is new; the consumer's `address` is kept beside it."""
         while (key := self._recall(wanted)) is None:
             self._waiting[wanted] = address
-            if self._turn is None:
+            # Waiting for a turn that has just ended would not yield to the loop, and never end.
+            if self._turn is None or self._turn.done():
                 self._turn = asyncio.create_task(self._ensure_waiting())
                 self._turn.add_done_callback(self._end_turn)
             await asyncio.shield(self._turn)
@@ -117,8 +118,9 @@ class Keyring:
         found = {one: self._recall(one) for one in wanted}
         return {one: key for one, key in found.items() if key is not None}
 
-    def _end_turn(self, _: object) -> None:
-        self._turn = None
+    def _end_turn(self, ended: object) -> None:
+        if self._turn is ended:
+            self._turn = None
 
     async def _ensure_waiting(self) -> dict[DataKeyId, bytes]:
         """Make and read every key waited for, in one transaction."""
