@@ -1,13 +1,11 @@
 """A whole book for tests: the real commands on the log in memory, or on PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import msgspec
-from psycopg_pool import AsyncConnectionPool
 
 from ledger.commands import traffic
 from ledger.commands.charges import age_charge
@@ -16,22 +14,18 @@ from ledger.commands.opening import open_book
 from ledger.commands.traffic import Answer, IncomingMo, IncomingReceipt
 from ledger.facts.base import Draft, Fact, Recorded
 from ledger.facts.registry import REGISTRY, Origin
-from ledger.keyring import Keyring
 from ledger.log.batch import Decide, Outcome, Proposal, decide_all
 from ledger.log.memory import AsyncMemoryLog, MemoryLog
 from ledger.log.rows import Interest, Query, StoredRow
-from ledger.log.statements import OPEN_BOOK
-from ledger.log.writer import BookWriter
 from ledger.rules.inforce import Rules
 from ledger.rules.pack import load_pack
 from ledger.rules.resolve import RuleBook
 from ledger.rules.settings import parse_settings
-from ledger.vault import DataKeyId, FileMasterKey, new_data_key, unseal
+from ledger.vault import DataKeyId, new_data_key, unseal
 from tests.support.builders import BOOK, NOON, OPENING, SETTINGS, catalogue
 
 T = TypeVar("T")
 ORIGIN = Origin(BOOK, "test", "request-1")
-MASTER = FileMasterKey(bytes(range(32)))
 EVERYTHING = (Interest(()),)
 
 
@@ -165,6 +159,11 @@ class Book:
         return unseal(self.run(self.desk.keys.find([key]))[key], name, fact.text)
 
     @property
+    def in_memory(self) -> bool:
+        """Whether it needs no event loop."""
+        return self.run is at_once
+
+    @property
     def rows(self) -> tuple[StoredRow, ...]:
         """Everything that was written, as it is stored."""
         return self.run(self.desk.log.read(EVERYTHING))[0]
@@ -222,32 +221,6 @@ def in_memory(*more: Fact, rules: RuleBook = FRENCH) -> Book:
     book = closed(rules)
     book.open([*catalogue(), *more])
     return book
-
-
-@contextmanager
-def on_postgres(url: str) -> Generator[Book]:
-    """Open a book in a database, its log and keys as they are when it is served."""
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        try:
-            desk = runner.run(_desk(url, stack))
-            book = Book(desk, runner.run, Clock())
-            book.open(catalogue())
-            yield book
-        finally:
-            runner.run(stack.aclose())
-
-
-async def _desk(url: str, stack: AsyncExitStack) -> Desk:
-    pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False)
-    await stack.enter_async_context(pool)
-    async with pool.connection() as connection:
-        await connection.execute(OPEN_BOOK, (BOOK,))
-    writer = await stack.enter_async_context(BookWriter(url, BOOK))
-    keys = Keyring(pool, BOOK, MASTER)
-    await keys.create()
-    await keys.open()
-    return Desk(BOOK, writer, keys, FRENCH)
 
 
 def together(
