@@ -2,7 +2,7 @@
 
 import typer
 
-from api.cli import book, catalogue, key, rules, upkeep, work
+from api.cli import book, catalogue, demo, key, rules, upkeep, work
 from api.cli.refused import told
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ app.command("work")(work.run_worker)
 app.command()(upkeep.status)
 app.command()(upkeep.unpark)
 app.command("rebuild")(upkeep.rebuild_one)
+app.command()(demo.demo)
+app.command()(demo.bench)
 
 
 def run() -> None:
