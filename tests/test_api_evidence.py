@@ -96,11 +96,14 @@ class TestExchange:
         api.get(path, "admin", content="true")
         assert len({one.fact.consumer for one in api.facts(EvidenceDisclosed)}) == 2
 
-    def test_whose_key_was_destroyed_says_so(self, api: Api) -> None:
+    @pytest.mark.parametrize("writes_again", [False, True], ids=["gone", "replaced"])
+    def test_whose_key_was_destroyed_says_so(self, api: Api, *, writes_again: bool) -> None:
         path = exchanged(api)
         with psycopg.connect(api.database.owner_url) as connection:
             connection.execute("DELETE FROM data_keys")
         api.books.by_name["fr"].desk.keys._known.clear()  # noqa: SLF001 - as in another process
+        if writes_again:
+            assert api.mo("JEU anew", id="mo-2").status_code == 200
         told = api.get(path, "admin", content="true").json()
         states = [one["content_state"] for one in told["facts"]]
         assert states == ["erased", "erased", "none", "erased", "none", "none", "none"]
@@ -196,9 +199,10 @@ class TestFeed:
             pool.submit(play).result()
             assert asked.result() == ["mo_received.v1", "keyword_unmatched.v1", "mt_emitted.v1"]
 
-    def test_at_its_end_is_empty_and_says_so(self, api: Api) -> None:
+    @pytest.mark.parametrize("wait", [0, 1])
+    def test_at_its_end_is_empty_and_says_so(self, api: Api, wait: int) -> None:
         head = len(api.facts())
-        told = api.get("/facts", "admin", after=head).json()
+        told = api.get("/facts", "admin", after=head, wait=wait).json()
         assert told == {"facts": [], "after": head, "more": False}
 
     def test_beyond_its_end_is_refused(self, api: Api) -> None:
