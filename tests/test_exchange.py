@@ -3,6 +3,7 @@
 import pytest
 
 from ledger.decisions.refusals import RulesOutdated, UnknownGateway, UnknownLink
+from ledger.facts.catalogue import KeywordWithdrawn
 from ledger.facts.charges import ChargeAuthorized, ChargeRefused
 from ledger.facts.registry import FactRefused
 from ledger.facts.traffic import KeywordMatched, KeywordUnmatched, MoReceived, MtEmitted
@@ -148,6 +149,13 @@ class TestMatch:
         extra = [code("85014"), *keyword("JEU", "quiz", on="85014")]
         step = given(book=in_memory(*extra)).when(mo("JEU", short_code="85014"))
         step.then(*unmatched("not_on_sale"))
+
+    def test_passes_over_a_keyword_that_was_withdrawn(self) -> None:
+        withdrawn = KeywordWithdrawn(
+            short_code=ON_DELIVERED, keyword="JEU PLUS", effective_from=NOON
+        )
+        matched = given(book=in_memory(withdrawn)).when(mo("JEU PLUS")).fact(KeywordMatched)
+        assert (matched.keyword, matched.service) == ("JEU", "quiz")
 
     @pytest.mark.parametrize(
         ("text", "choice"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.facts import tags
 from ledger.facts.base import Fact
 from ledger.facts.registry import REGISTRY, stored_name
 from ledger.facts.tags import MAX_TAGS, TagRefused, tag, tags_of
@@ -69,6 +70,11 @@ class TestTagsOf:
     def test_leave_out_what_a_fact_does_not_have(self) -> None:
         spare = {stored_name(type(fact)): fact for name, fact in examples() if name == "spare"}
         assert set(tags_of(spare["mt_emitted.v1"])) == {f"mt:{MT}", f"mo:{MO}", *WHERE}
+
+    def test_are_refused_where_they_are_too_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tags, "MAX_TAGS", 6)
+        with pytest.raises(TagRefused, match="7 tags, but at most 6"):
+            tags_of(FULL["mt_emitted.v1"])
 
     def test_are_refused_where_one_cannot_be_written(self) -> None:
         mo = msgspec.structs.replace(FULL["mo_received.v1"], short_code="")

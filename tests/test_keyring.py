@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
+from ledger import keyring
 from ledger.keyring import Keyring, NoPseudonymKey
 from ledger.vault import DataKeyId, FileMasterKey, MasterKey, WrongKey
 from tests.support.database import TestDatabase
@@ -173,6 +174,16 @@ class TestEnsure:
 
 class TestFind:
     """The data keys that are there."""
+
+    @in_a_loop
+    async def test_reads_again_what_it_had_to_let_go(
+        self, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(keyring, "CACHED_KEYS", 1)
+        async with rings(database, "fr") as (ring,):
+            made = {one: await ring.ensure(one, "x") for one in (key_id("a"), key_id("b"))}
+            for one, key in made.items():
+                assert await ring.find([one]) == {one: key}
 
     @in_a_loop
     async def test_gives_what_another_keyring_made(self, database: TestDatabase) -> None:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from ledger.decisions.opt_out import Scope, lifted_by, silenced, stopped
+from ledger.facts.catalogue import KeywordWithdrawn
 from ledger.facts.charges import ChargeAuthorized
 from ledger.facts.consent import OptedOut, OptOutLifted
 from ledger.facts.traffic import (
@@ -62,6 +63,16 @@ class TestStop:
 
     def test_with_the_keyword_of_a_service_not_there_yet_stops_the_code(self) -> None:
         given().when(mo("STOP FUTUR")).then(MoReceived, out(), CONFIRMED)
+
+    def test_with_a_keyword_that_was_withdrawn_stops_what_the_rest_of_it_names(self) -> None:
+        gone = [
+            KeywordWithdrawn(short_code=ON_DELIVERED, keyword=words, effective_from=NOON)
+            for words in ("JEU PLUS", "VOTE")
+        ]
+        book = in_memory(*gone)
+        longer = mo("STOP JEU PLUS")
+        given(book=book).when(longer).then(MoReceived, out("quiz"), CONFIRMED)
+        given(book=book).when(STOP_VOTE).then(MoReceived, out(), CONFIRMED)
 
     @pytest.mark.parametrize("second", [STOP, STOP_GAME, STOP_VOTE])
     def test_after_all_was_stopped_is_met_with_silence(self, second: object) -> None:
