@@ -54,9 +54,10 @@ capture = [
 
 
 def paris(text: str) -> datetime:
-    """Read local time such as `2026-07-31T23:59:50`; a final `+` is the second of two such."""
+    """Read a local time such as `2026-07-31T23:59:50`; a final `+` means the second of two such."""
     local = datetime.fromisoformat(text.rstrip("+"))
-    return local.replace(tzinfo=ZoneInfo("Europe/Paris"), fold=int(text.endswith("+")))
+    aware = local.replace(tzinfo=ZoneInfo("Europe/Paris"), fold=int(text.endswith("+")))
+    return aware.astimezone(UTC)
 
 
 def mo(text: str = "JEU 42", **fields: Any) -> IncomingMo:  # noqa: ANN401 - fields of every type
