@@ -236,7 +236,7 @@ def _charge(one: listed.Charge) -> Charge:
     return Charge.model_validate(
         {
             **{name: value for name, value in one._asdict().items() if name in Charge.model_fields},
-            "mo": one.cause,
+            "mo": one.mo,
             "amounts": Waterfall(
                 price=Money.of(one.price, one.currency),
                 tax=Money.of(one.tax, one.currency),

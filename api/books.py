@@ -89,6 +89,8 @@ class Books:
                 min_size=1,
                 max_size=8,
                 timeout=POOL_SECONDS,
+                # No growing pauses while the database is away: it is served again at once.
+                reconnect_timeout=0,
                 open=False,
             )
             await stack.enter_async_context(pool)

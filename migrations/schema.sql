@@ -98,7 +98,7 @@ CREATE TABLE public.charges (
     authorized_position bigint,
     captures_on text,
     leg text NOT NULL,
-    cause text NOT NULL,
+    mo text NOT NULL,
     consumer text NOT NULL,
     merchant text NOT NULL,
     service text NOT NULL,

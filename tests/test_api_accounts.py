@@ -111,7 +111,7 @@ class TestCharges:
         ref = api.only(ChargeAuthorized).ref
         assert (charge["charge"], charge["mo"], charge["state"]) == (
             ref.charge,
-            ref.cause,
+            ref.mo,
             "captured",
         )
         assert charge["amounts"] == {

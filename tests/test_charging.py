@@ -68,7 +68,7 @@ class TestAuthorize:
         assert recorded[ref.rules].settings == FRENCH.settings.values()
         assert (ref.leg, ref.category, ref.acting) == ("mt", "content", "agent")
         assert (ref.tariff, ref.short_code, ref.operator) == ("t-81014", ON_DELIVERED, ORANGE)
-        assert ref.cause == happened.answer.mo
+        assert ref.mo == happened.answer.mo
 
     def test_rides_on_the_answer(self) -> None:
         happened = given().when(mo("JEU"))
@@ -181,7 +181,7 @@ class TestRefuse:
     def test_leaves_the_name_of_the_charge_that_was_not_made(self) -> None:
         happened = given().when(mo("NEUF"))
         refused = happened.fact(ChargeRefused)
-        assert (refused.cause, refused.merchant, refused.service) == (
+        assert (refused.mo, refused.merchant, refused.service) == (
             happened.answer.mo,
             "neuf",
             "sansbail",

@@ -214,20 +214,3 @@ class TestFind:
             rows(database, "UPDATE data_keys SET consumer = '1_' || repeat('b', 32)")
             with pytest.raises(WrongKey):
                 await other.find([key_id("b")])
-
-
-class TestCallersAtEveryMoment:
-    """Whoever comes while others are being served is served too."""
-
-    @in_a_loop
-    async def test_one_who_comes_as_a_turn_ends_gets_a_turn_of_its_own(
-        self, database: TestDatabase
-    ) -> None:
-        async with rings(database, "fr") as (ring,):
-            first = await ring.ensure(key_id("a"), "33600000000")
-            # The turn is over, and its end may not have been noticed by anybody yet.
-            turn = asyncio.get_running_loop().create_future()
-            turn.set_result({})
-            ring._turn = turn  # noqa: SLF001 - the moment lasts less than one step of the loop
-            second = await asyncio.wait_for(ring.ensure(key_id("b"), "33600000001"), 10)
-            assert first != second

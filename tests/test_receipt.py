@@ -116,7 +116,7 @@ class TestEachReceipt:
         book, mt = sold()
         received, captured = told(book, mt, "delivered").appended
         assert captured.caused_by == received.id
-        assert {received.exchange, captured.exchange} == {book.facts(MtEmitted)[0].ref.cause}
+        assert {received.exchange, captured.exchange} == {book.facts(MtEmitted)[0].ref.mo}
 
     @pytest.mark.parametrize(
         ("report", "on", "reason"),

@@ -73,7 +73,7 @@ class TestJoin:
         appended = given(dlr(MT)).when(MESSAGE).appended
         received, captured = appended[-2:]
         assert captured.caused_by == received.id
-        assert {one.exchange for one in appended} == {received.fact.ref.cause}
+        assert {one.exchange for one in appended} == {received.fact.ref.mo}
 
     def test_leaves_ids_all_different(self) -> None:
         book = given(dlr(MT, "buffered"), dlr(MT, "failed"), dlr(MT), MESSAGE).book

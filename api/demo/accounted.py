@@ -70,9 +70,9 @@ class _Book:
             case OptedOut(consumer=consumer):
                 self.stopped.add(consumer)
             case ChargeAuthorized(ref=ref):
-                self.charged.add(ref.cause)
+                self.charged.add(ref.mo)
             case MtEmitted(ref=ref):
-                self.emitted[ref.cause] = (one.id, one.fact)
+                self.emitted[ref.mo] = (one.id, one.fact)
             case MtSubmitted(ref=ref):
                 self.receipts[ref.mt]["submitted"] += 1
             case DeliveryReceived(ref=ref, outcome=outcome):

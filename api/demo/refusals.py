@@ -38,7 +38,7 @@ class _Told(NamedTuple):
 def refusals(facts: Sequence[Recorded], played: Sequence[Exchange]) -> list[Refused]:
     """Gather what was refused, alike ones together, in the order in which they first came."""
     names, rivals = _names(played)
-    answered = {one.fact.ref.cause for one in facts if isinstance(one.fact, MtEmitted)}
+    answered = {one.fact.ref.mo for one in facts if isinstance(one.fact, MtEmitted)}
     found: dict[tuple[str, str], list[str]] = {}
     for told in _from_facts([one.fact for one in facts], answered):
         known = rivals if told.what == _CONFLICT else names
@@ -79,7 +79,7 @@ def _unmatched(fact: KeywordUnmatched, answered: set[str]) -> _Told:
 
 
 def _refused(fact: ChargeRefused, _: set[str]) -> _Told:
-    return _Told(f"charge refused: {fact.rule.replace('_', ' ')}", "answered free", fact.cause)
+    return _Told(f"charge refused: {fact.rule.replace('_', ' ')}", "answered free", fact.mo)
 
 
 def _conflict(fact: ConflictingDuplicateReceived, _: set[str]) -> _Told:
@@ -94,7 +94,7 @@ def _delivery(fact: DeliveryReceived, _: set[str]) -> _Told | None:
     if not fact.contradicts:
         return None
     return _Told(
-        f"{fact.outcome}, after another ending", "recorded; what was earned stays", fact.ref.cause
+        f"{fact.outcome}, after another ending", "recorded; what was earned stays", fact.ref.mo
     )
 
 
@@ -105,11 +105,11 @@ def _stop(fact: OptedOut, _: set[str]) -> _Told:
 
 def _released(fact: ChargeReleased, _: set[str]) -> _Told:
     late = ", after being unresolved" if fact.was == "unresolved" else ""
-    return _Told(f"not billed: {fact.reason}{late}", "charge released", fact.ref.cause)
+    return _Told(f"not billed: {fact.reason}{late}", "charge released", fact.ref.mo)
 
 
 def _unresolved(fact: ChargeUnresolved, _: set[str]) -> _Told:
-    return _Told("no final receipt in time", "charge unresolved, not earned", fact.ref.cause)
+    return _Told("no final receipt in time", "charge unresolved, not earned", fact.ref.mo)
 
 
 _CONFLICT = "another message under a known id"

@@ -271,6 +271,6 @@ async def answer(desk: Desk, mo: str, settled: Settled) -> Answer:
 
 def _answering(mo: str, facts: Iterable[Recorded]) -> tuple[Recorded, MtEmitted] | None:
     for one in facts:
-        if isinstance(one.fact, MtEmitted) and one.fact.ref.cause == mo:
+        if isinstance(one.fact, MtEmitted) and one.fact.ref.mo == mo:
             return one, one.fact
     return None

@@ -22,8 +22,7 @@ class Purchase(NamedTuple):
     """What a consumer asked for, with merchant and price as frozen at the message."""
 
     book: str
-    cause: str
-    """The MO."""
+    mo: str
     consumer: str
     short_code: str
     operator: str
@@ -34,7 +33,7 @@ class Purchase(NamedTuple):
     @property
     def charge(self) -> str:
         """The id of the charge on the answer."""
-        return derived_id(self.book, "charge", self.cause, "mt")
+        return derived_id(self.book, "charge", self.mo, "mt")
 
 
 class Terms(NamedTuple):
@@ -104,7 +103,7 @@ def _ref(purchase: Purchase, terms: Terms, acting: Acting, rules_fact: str) -> C
     return ChargeRef(
         charge=purchase.charge,
         leg="mt",
-        cause=purchase.cause,
+        mo=purchase.mo,
         consumer=purchase.consumer,
         merchant=purchase.service.merchant,
         service=purchase.service.service,
@@ -123,7 +122,7 @@ def _refused(purchase: Purchase, why: Refusal) -> ChargeRefused:
     return ChargeRefused(
         charge=purchase.charge,
         leg="mt",
-        cause=purchase.cause,
+        mo=purchase.mo,
         consumer=purchase.consumer,
         merchant=purchase.service.merchant,
         service=purchase.service.service,

@@ -136,7 +136,7 @@ def _sell(exchange: Exchange, code: ShortCodeOpened, wanted: _Wanted) -> None:
     mo, known = exchange.mo, exchange.known
     purchase = Purchase(
         book=known.book,
-        cause=mo.mo,
+        mo=mo.mo,
         consumer=mo.consumer,
         short_code=mo.short_code,
         operator=mo.operator,

@@ -213,7 +213,7 @@ def _record(receipt: Receipt, known: Message, emitted: MtEmitted) -> Draft:
             occurred_at=receipt.occurred_at,
             stated_at=receipt.stated_at,
         )
-        return Draft(submitted, exchange=ref.cause)
+        return Draft(submitted, exchange=ref.mo)
     final = {one.outcome for one in known.receipts} & FINAL
     received = DeliveryReceived(
         ref=ref,
@@ -225,7 +225,7 @@ def _record(receipt: Receipt, known: Message, emitted: MtEmitted) -> Draft:
         occurred_at=receipt.occurred_at,
         stated_at=receipt.stated_at,
     )
-    return Draft(received, n=len(known.receipts), exchange=ref.cause)
+    return Draft(received, n=len(known.receipts), exchange=ref.mo)
 
 
 def _book(receipt: Receipt, charge: Charge, zone: str, cause: str) -> list[Draft]:
@@ -237,7 +237,7 @@ def _book(receipt: Receipt, charge: Charge, zone: str, cause: str) -> list[Draft
             fact: Fact = _captured(receipt, charge.authorized, was, zone)
         case "release", ("authorized" | "unresolved") as was:
             fact = _released(receipt, charge.authorized, was, zone)
-    return [Draft(fact, exchange=charge.authorized.ref.cause, caused_by=cause)]
+    return [Draft(fact, exchange=charge.authorized.ref.mo, caused_by=cause)]
 
 
 def _captured(

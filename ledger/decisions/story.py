@@ -135,7 +135,7 @@ class Exchange:
             MtEmitted(
                 ref=MtRef(
                     mt=mt,
-                    cause=self.mo.mo,
+                    mo=self.mo.mo,
                     consumer=self.mo.consumer,
                     short_code=self.mo.short_code,
                     operator=self.mo.operator,

@@ -31,4 +31,4 @@ def _unresolved(charge: Charge, due: datetime, zone: str) -> Draft:
         value_day=local_day(due, zone),
         occurred_at=due,
     )
-    return Draft(fact, exchange=authorized.ref.cause)
+    return Draft(fact, exchange=authorized.ref.mo)

@@ -36,7 +36,7 @@ class ChargeRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
 
     charge: HexId
     leg: Leg
-    cause: HexId
+    mo: HexId
     """The MO that was answered."""
     consumer: Consumer
     merchant: ShortId
@@ -75,7 +75,7 @@ class ChargeRefused(Fact, frozen=True, kw_only=True, tag="charge_refused.v1"):
 
     charge: HexId
     leg: Leg
-    cause: HexId
+    mo: HexId
     consumer: Consumer
     merchant: ShortId
     service: ShortId

@@ -23,7 +23,7 @@ _ENCODED = re.compile(r"[A-Za-z0-9._/+%-]{1,128}")
 _MESSAGE = ("consumer", "code=short_code", "operator")
 _MT = (
     "mt=ref.mt",
-    "mo=ref.cause",
+    "mo=ref.mo",
     "charge=ref.charge",
     "merchant=ref.merchant",
     "consumer=ref.consumer",
@@ -32,7 +32,7 @@ _MT = (
 )
 _CHARGE = (
     "charge=ref.charge",
-    "mo=ref.cause",
+    "mo=ref.mo",
     "consumer=ref.consumer",
     "merchant=ref.merchant",
     "code=ref.short_code",
@@ -52,7 +52,7 @@ _TAGGED: dict[type[Fact], tuple[str, ...]] = {
     traffic.DeliveryReceived: _MT,
     traffic.DeliveryOrphaned: ("mt",),
     charges.ChargeAuthorized: _CHARGE,
-    charges.ChargeRefused: ("charge", "mo=cause", "merchant", *_MESSAGE),
+    charges.ChargeRefused: ("charge", "mo", "merchant", *_MESSAGE),
     charges.ChargeCaptured: ("mt", *_CHARGE),
     charges.ChargeUnresolved: _CHARGE,
     charges.ChargeReleased: ("mt", *_CHARGE),

@@ -18,7 +18,7 @@ class MtRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
     """Which message it is and to whom; the same on all its facts."""
 
     mt: HexId
-    cause: HexId
+    mo: HexId
     """The MO that it answers."""
     consumer: Consumer
     short_code: ShortCode

@@ -16,7 +16,7 @@ _FIELDS: LiteralString = """
 SELECT
     charge, state, since, state_day, late, mt, reason,
     authorized_day, authorized_at, authorized_position, captures_on,
-    leg, cause, consumer, merchant, service, category, short_code, operator, tariff,
+    leg, mo, consumer, merchant, service, category, short_code, operator, tariff,
     operator_contract, merchant_contract, rules, acting,
     currency, price_micros, tax_micros, operator_micros, aggregator_micros, merchant_micros,
     position
@@ -79,7 +79,7 @@ class Charge(NamedTuple):
     authorized_position: int
     captures_on: str
     leg: str
-    cause: str
+    mo: str
     consumer: str
     merchant: str
     service: str

@@ -9,7 +9,7 @@ _UPSERT = """
 INSERT INTO {table} AS live (
     book, charge, position, state, since, state_day, late, mt, reason,
     authorized_day, authorized_at, authorized_position, captures_on,
-    leg, cause, consumer, merchant, service, category, short_code, operator, tariff,
+    leg, mo, consumer, merchant, service, category, short_code, operator, tariff,
     operator_contract, merchant_contract, rules, acting,
     currency, price_micros, tax_micros, operator_micros, aggregator_micros, merchant_micros
 )
@@ -30,7 +30,7 @@ FROM json_to_recordset(%(rows)s::json) AS delta (
     authorized_position bigint,
     captures_on text,
     leg text,
-    cause text,
+    mo text,
     consumer text,
     merchant text,
     service text,
@@ -90,7 +90,7 @@ def _row(key: str, charge: Charge) -> dict[str, Any]:
 
 
 _TERMS = (
-    *("leg", "cause", "consumer", "merchant", "service", "category", "short_code", "operator"),
+    *("leg", "mo", "consumer", "merchant", "service", "category", "short_code", "operator"),
     *("tariff", "operator_contract", "merchant_contract", "rules", "acting"),
 )
 """What is kept of a charge's reference, under the same names."""

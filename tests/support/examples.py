@@ -49,12 +49,12 @@ AMOUNTS = Waterfall(
 )
 WHERE = {"consumer": CONSUMER, "short_code": "81014", "operator": "20801"}
 SOLD = {"merchant": "ludotel", "service": "quiz"}
-MT_REF = MtRef(mt=MT, cause=MO, charge=CHARGE, **WHERE, **SOLD)
-FREE_REF = MtRef(mt=MT, cause=MO, **WHERE)
+MT_REF = MtRef(mt=MT, mo=MO, charge=CHARGE, **WHERE, **SOLD)
+FREE_REF = MtRef(mt=MT, mo=MO, **WHERE)
 CHARGE_REF = ChargeRef(
     charge=CHARGE,
     leg="mt",
-    cause=MO,
+    mo=MO,
     category="content",
     tariff="t-81014",
     operator_contract=FACT,
@@ -159,7 +159,7 @@ def _charges() -> Iterator[Fact]:
     yield ChargeRefused(
         charge=CHARGE,
         leg="mt",
-        cause=MO,
+        mo=MO,
         rule="price_above_ceiling",
         amount=4_500_001,
         limit=4_500_000,

@@ -128,12 +128,12 @@ class History:
         shared = {"consumer": ref.consumer, "short_code": ref.short_code, "operator": ref.operator}
         sold = {"merchant": ref.merchant, "service": ref.service}
         answer = MtRef(
-            mt=derived_id("mt", name), cause=ref.cause, charge=ref.charge, **shared, **sold
+            mt=derived_id("mt", name), mo=ref.mo, charge=ref.charge, **shared, **sold
         )
         self.add(
             at,
             MoReceived(
-                mo=ref.cause,
+                mo=ref.mo,
                 gateway="kannel",
                 smsc="mno-a",
                 gateway_message_id=name,
@@ -145,7 +145,7 @@ class History:
         self.add(
             at,
             KeywordMatched(
-                mo=ref.cause,
+                mo=ref.mo,
                 keyword="WIN",
                 tariff=ref.tariff,
                 price=price,
@@ -198,7 +198,7 @@ def reference(book: str, name: str, **terms: str) -> ChargeRef:
     fields = {
         "charge": derived_id(book, "charge", name),
         "leg": "mt",
-        "cause": derived_id(book, "mo", name),
+        "mo": derived_id(book, "mo", name),
         "consumer": f"1_{derived_id('consumer', name)}",
         "merchant": MERCHANT,
         "service": SERVICE,
