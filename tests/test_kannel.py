@@ -19,6 +19,7 @@ from api.demo.namespace import is_isolated, namespace_command, namespace_refusal
 from api.demo.traffic import TRAFFIC
 from ledger.words import derived_id
 
+# -P below: the folder of this program must not hide the packages that it tests.
 JOURNEY = Path(__file__).parent / "support" / "kannel_journey.py"
 BY_NAME = {message.name: message for message in TRAFFIC}
 
@@ -42,7 +43,7 @@ def run_json(argv: list[str]) -> Any:  # noqa: ANN401 - JSON is of any type
 @pytest.fixture(scope="module")
 def journey() -> Journey:
     needs(kannel_available())
-    return run_json(namespace_command([sys.executable, str(JOURNEY), "kannel"]))
+    return run_json(namespace_command([sys.executable, "-P", str(JOURNEY), "kannel"]))
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ class TestKannel:
         assert sorted(asked["type"] for asked in after) == ["1", "2"]
 
     def test_asks_what_the_simulated_gateway_asks(self, journey: Journey) -> None:
-        simulated = run_json([sys.executable, str(JOURNEY), "simulated"])
+        simulated = run_json([sys.executable, "-P", str(JOURNEY), "simulated"])
         for parameters in (("from", "to", "text"), ("smsc", "charset", "binfo", "meta")):
             ours, kannels = (
                 {tuple(mo[name] for name in parameters) for mo in mos(each)}

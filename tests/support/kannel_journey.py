@@ -21,7 +21,7 @@ from api.demo.traffic import TRAFFIC
 
 @contextmanager
 def running_stub() -> Iterator[int]:
-    program = [sys.executable, str(Path(__file__).parent / "kannel_stub.py")]
+    program = [sys.executable, "-P", str(Path(__file__).parent / "kannel_stub.py")]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as stub:
         yield json.loads(stub.stdout.readline())["port"]
         stub.stdin.close()
