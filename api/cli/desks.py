@@ -3,13 +3,16 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 from typing import Annotated
 
+import psycopg
 import typer
 from psycopg import Connection
 
 from api.books import load_rules
 from api.cli.refused import CommandRefused
+from api.cli.show import aside
 from api.database import Database
 from ledger.log.session import connect
 from ledger.rules.resolve import RuleBook
@@ -17,18 +20,36 @@ from migrations.runner import status
 from projections import positions
 
 BookName = Annotated[str, typer.Option("--book", help="The book, by the name of its settings.")]
+RETRY_SECONDS = 1.0
 
 
 @contextmanager
-def migrated_database() -> Generator[Database]:
-    """Give the database, its schema of this code.
+def migrated_database(*, wait: bool = False) -> Generator[Database]:
+    """Give the database, its schema of this code; `wait` for one that is away.
 
     Raises:
         CommandRefused: it was not migrated, or not lately.
+        psycopg.OperationalError: it is away.
     """
     with Database.open() as database:
+        if wait:
+            _wait_for(database)
         refuse_unmigrated(database)
         yield database
+
+
+def _wait_for(database: Database) -> None:
+    told = False
+    while True:
+        try:
+            connect(database.owner_url).close()
+        except psycopg.OperationalError as away:
+            if not told:
+                aside(f"the database is away, trying again: {str(away).strip()}")
+                told = True
+            sleep(RETRY_SECONDS)
+        else:
+            return
 
 
 def refuse_unmigrated(database: Database) -> None:

@@ -11,5 +11,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for ours in ("api", "ledger", "projections", "migrations"):
         logging.getLogger(ours).setLevel(level)
+    # Whoever leaves a server that others use has nothing to tell.
+    logging.getLogger("api.embedded").setLevel(logging.WARNING)
     # The pool tells of every failed attempt; that the database is away is told once, by us.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

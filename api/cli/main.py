@@ -2,7 +2,7 @@
 
 import typer
 
-from api.cli import book, catalogue, demo, key, rules, upkeep, work
+from api.cli import book, catalogue, demo, key, rules, service, upkeep, work
 from api.cli.refused import told
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ app.add_typer(book.app, name="book")
 app.add_typer(rules.app, name="rules")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(key.app, name="key")
+app.command()(service.api)
+app.command()(service.serve)
 app.command("work")(work.run_worker)
 app.command()(upkeep.status)
 app.command()(upkeep.unpark)
@@ -27,7 +29,7 @@ app.command()(demo.bench)
 
 def run() -> None:
     """Carry out the command line that this process was started with."""
-    told(app)
+    told(lambda: app(prog_name="obole"))
 
 
 if __name__ == "__main__":

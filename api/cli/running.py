@@ -5,14 +5,18 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def until_stopped(
-    main: Callable[[asyncio.Event], Awaitable[None]], *, with_parent: bool = False
+    main: Callable[[asyncio.Event], Awaitable[None]],
+    *,
+    with_parent: bool = False,
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> None:
-    """Run `main` with an event that is set once somebody wants an end.
+    """Run `main` with an event that is set once somebody wants an end; `loop` makes its loop.
 
     `with_parent` also wants one when standard input ends, as it does when whoever started us
     dies in whatever way; standard input is then a pipe.
@@ -27,7 +31,17 @@ def until_stopped(
             loop.add_reader(sys.stdin.fileno(), _at_the_end_of_input, loop, stop)
         await main(stop)
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        try:
+            runner.run(run())
+        except BaseExceptionGroup as group:
+            raise _the_one(group) from group
+
+
+def _the_one(error: BaseException) -> BaseException:
+    """Give what went wrong, where tasks ended together because of one of them."""
+    inner = cast("tuple[BaseException, ...]", getattr(error, "exceptions", ()))
+    return _the_one(inner[0]) if len(inner) == 1 else error
 
 
 def _at_the_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -45,9 +45,10 @@ def run_worker(
         raise typer.BadParameter("--now and --json go with --once")
     log_to_stderr()
     rules = load_rules()
-    with migrated_database() as database:
+    with migrated_database(wait=True) as database:
         url = database.app_url
-        aside(f"working on {', '.join(rules)} until Ctrl-C")
+        if not with_parent:
+            aside(f"working on {', '.join(rules)}; Ctrl-C ends it")
 
         async def main(stop: asyncio.Event) -> None:
             await asyncio.gather(
@@ -55,7 +56,8 @@ def run_worker(
             )
 
         until_stopped(main, with_parent=with_parent)
-    aside("stopped working")
+    if not with_parent:
+        aside("stopped working")
 
 
 def _clock(now: str | None) -> Clock:

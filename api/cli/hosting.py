@@ -1,0 +1,115 @@
+"""The API as a command runs it: alone, or with the database and a worker beside it."""
+
+import asyncio
+import logging
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from typing import NamedTuple
+
+from api.books import Books, load_master_key, load_rules
+from api.cli.desks import migrated_database
+from api.cli.logs import log_to_stderr
+from api.cli.refused import CommandRefused
+from api.cli.running import until_stopped
+from api.cli.show import aside
+from api.cli.welcome import welcome
+from api.clock import system_clock
+from api.database import Database
+from api.serving import Setup, listen, loop_factory, serve
+from migrations.runner import migrate
+
+_log = logging.getLogger(__name__)
+
+RESTART_SECONDS = 1.0
+STOP_SECONDS = 15.0
+
+
+class Address(NamedTuple):
+    """Where to listen, and how gateways reach us when that is not as each one asked."""
+
+    host: str
+    port: int
+    public_url: str | None
+
+
+def host_api(address: Address) -> None:
+    """Serve the API of all books until somebody wants an end."""
+    log_to_stderr()
+    rules, master = load_rules(), load_master_key()
+    with _listener(address) as listener, migrated_database(wait=True) as database:
+        setup = Setup(database.app_url, rules, master, system_clock, address.public_url)
+
+        async def ready(books: Books) -> None:
+            names = ", ".join(books.by_name)
+            aside(f"serving {names} at {address_of(listener)}; Ctrl-C ends it")
+
+        until_stopped(lambda stop: serve(setup, listener, stop, ready), loop=loop_factory())
+    aside("stopped serving")
+
+
+def host_all(address: Address, *, empty: bool, keys: bool) -> None:
+    """Serve database, API and worker together until somebody wants an end."""
+    log_to_stderr(logging.WARNING)
+    rules, master = load_rules(), load_master_key()
+    with _listener(address) as listener, Database.open() as database:
+        migrate(database.owner_url)
+        setup = Setup(database.app_url, rules, master, system_clock, address.public_url)
+
+        async def ready(books: Books) -> None:
+            await welcome(books, address_of(listener), empty=empty, keys=keys)
+
+        async def main(stop: asyncio.Event) -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_keep_working(stop))
+                await serve(setup, listener, stop, ready)
+
+        until_stopped(main, loop=loop_factory())
+    aside("stopped: API, worker and database")
+
+
+async def _keep_working(stop: asyncio.Event) -> None:
+    """Run `obole work` beside the API, again if it ends, until `stop` is set.
+
+    It is a process of its own, so that folding never holds the API's interpreter; it ends with us
+    however we end, because its standard input does.
+    """
+    while not stop.is_set():
+        command = (sys.executable, "-m", "api.cli.main", "work", "--with-parent")
+        worker = await asyncio.create_subprocess_exec(*command, stdin=PIPE, start_new_session=True)
+        waiting = [asyncio.create_task(worker.wait()), asyncio.create_task(stop.wait())]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        if stop.is_set():
+            await _end(worker)
+            return
+        _log.error("the worker has ended with status %s; starting it again", worker.returncode)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
+
+
+async def _end(worker: Process) -> None:
+    assert worker.stdin is not None
+    worker.stdin.close()
+    try:
+        await asyncio.wait_for(worker.wait(), STOP_SECONDS)
+    except TimeoutError:
+        worker.kill()
+        await worker.wait()
+
+
+def _listener(address: Address) -> socket.socket:
+    try:
+        return listen(address.host, address.port)
+    except OSError as error:
+        raise CommandRefused(
+            f"{address.host}:{address.port} cannot be had ({error}): choose another --port"
+        ) from error
+
+
+def address_of(listener: socket.socket) -> str:
+    """Give where a listener is found, as a URL."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
