@@ -76,6 +76,7 @@ clean: ## Remove what tools leave behind; never .obole, which holds data and key
 
 .venv/.ready: requirements.lock pyproject.toml
 	@echo "Installing the locked dependencies into .venv ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Obole needs Python 3.11 or newer: make PYTHON=python3.x")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock \

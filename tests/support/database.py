@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -93,11 +93,18 @@ def remove(home: Path) -> None:
 def sweep() -> None:
     """Remove what killed test runs have left; a server ends by itself when its files are gone."""
     for home in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        users = home / "postgres" / "users"
-        if users.exists() and home.stat().st_uid == os.geteuid():
-            with users.open("rb") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                remove(home)
+        locks = [home / "postgres" / name for name in ("starting", "users")]
+        ours = all(lock.exists() and lock.stat().st_uid == os.geteuid() for lock in locks)
+        if ours and _are_free(locks):
+            remove(home)
+
+
+def _are_free(locks: list[Path]) -> bool:
+    """Tell whether nobody starts or uses a server; the first lock is held until the second is."""
+    with ExitStack() as files:
+        try:
+            for lock in locks:
+                fcntl.flock(files.enter_context(lock.open("rb")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
