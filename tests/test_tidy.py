@@ -43,11 +43,6 @@ class TestTheTree:
     def test_has_no_test_that_sleeps(self) -> None:
         assert list(sleeps(trees_below("tests"))) == []
 
-    def test_has_no_support_module_that_hides_a_package(self) -> None:
-        """A script in tests/support finds its neighbours before the packages of the same name."""
-        names = {path.stem for path in (ROOT / "tests" / "support").iterdir()}
-        assert names & {*PACKAGES, "psycopg", "pytest"} == set()
-
     def test_names_no_machine_and_no_registry(self) -> None:
         found = {
             str(path.relative_to(ROOT)): hits
