@@ -1,12 +1,14 @@
 """Kannel, spoken natively: its `get-url` is our way in, the body of our answer is the MT.
 
 The answer's headers ask for the receipts and tell the price. Kannel asks again, under the same id,
-for whatever is not answered 200, so nothing here needs to be undone.
+for whatever is not answered 200, so nothing here needs to be undone, and what asking again cannot
+change is answered 200 with nothing to send.
 
 Source: Kannel User's Guide 1.4.5, "SMS-service group" (parameters, X-Kannel headers) and "Delivery
 reports" (the values of %d); the names that %C gives, from its smsbox.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,8 +23,16 @@ from starlette.routing import Route
 from api.access import Allow, Caller, Query, face_of
 from api.problems import FieldError, FieldsInvalid
 from api.shapes import STRICT, HexId, Link, MessageId, Sender, ShortCode, Text
-from ledger.commands.traffic import IncomingMo, IncomingReceipt, receive_mo, receive_receipt
+from ledger.commands.traffic import (
+    Answer,
+    IncomingMo,
+    IncomingReceipt,
+    receive_mo,
+    receive_receipt,
+)
 from ledger.decisions.receipt import ReceiptOutcome
+from ledger.decisions.refusals import ConflictingDuplicate
+from ledger.texts import segments
 
 OUTCOMES: Mapping[str, ReceiptOutcome] = {
     "1": "delivered",
@@ -35,6 +45,11 @@ MASK = "31"
 """All five of them."""
 ESCAPES = "type=%d&at=%T&smsc=%i&fid=%F&sid=%I&answer=%A&meta=%D"
 """What Kannel fills in when it calls a receipt's URL."""
+
+_UCS2 = "2"
+"""The value of Kannel's coding for UCS-2."""
+
+_log = logging.getLogger(__name__)
 
 _CHARSETS = {
     "UTF-16BE": "utf-16-be",
@@ -86,16 +101,30 @@ async def _mo(request: Request, caller: Caller, query: Query, presented: str) ->
         gateway, mo.smsc, mo.id, mo.sender, mo.to, mo.text, _instant(query.get("ts"))
     )
     now = face_of(request).books.clock()
-    answer = await receive_mo(caller.book.desk, incoming, caller.origin, now)
+    try:
+        answer = await receive_mo(caller.book.desk, incoming, caller.origin, now)
+    except ConflictingDuplicate as conflict:
+        # Kept as a fact. Told anything but 200, Kannel would only ask again, and again in vain.
+        _log.warning("a gateway's message is in conflict: %s", conflict)
+        return PlainTextResponse("")
     if answer.mt is None or not answer.text:
         return PlainTextResponse("")
+    receipts = _receipt_url(request, caller.name, gateway, presented, answer.mt)
+    return PlainTextResponse(answer.text, headers=headers_of(answer, receipts))
+
+
+def headers_of(answer: Answer, receipts: str) -> dict[str, str]:
+    """Tell Kannel how to send an answer: its price, its alphabet, and the URL for its receipts."""
     headers = {
-        "X-Kannel-DLR-Url": _receipt_url(request, caller.name, gateway, presented, answer.mt),
+        "X-Kannel-DLR-Url": receipts,
         "X-Kannel-DLR-Mask": MASK,
         # A header is made of bytes; a code with other letters goes out in UTF-8.
         "X-Kannel-BInfo": answer.billing_code.encode().decode("latin-1"),
     }
-    return PlainTextResponse(answer.text, headers=headers)
+    if segments(answer.text).encoding == "ucs2":
+        # Left to itself Kannel writes what the GSM alphabet lacks as question marks.
+        headers["X-Kannel-Coding"] = _UCS2
+    return headers
 
 
 async def _dlr(request: Request, caller: Caller, query: Query, _presented: str) -> Response:

@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from api.kannel import raw_status
+from api.kannel import headers_of, raw_status
+from ledger.commands.traffic import Answer
 from ledger.facts.access import AccessGranted
 from ledger.facts.charges import ChargeAuthorized, ChargeCaptured, ChargeReleased
 from ledger.facts.traffic import (
@@ -85,6 +86,15 @@ class TestAnswer:
         assert api.facts(MoReceived) == []
 
 
+class TestAlphabet:
+    """In which alphabet Kannel is told to send an answer."""
+
+    @pytest.mark.parametrize(("text", "coding"), [("Merci, à bientôt", "2"), ("Déjà vu !", None)])
+    def test_follows_the_text(self, text: str, coding: str | None) -> None:
+        answer = Answer("0" * 32, "1" * 32, text, "P300", repeated=False, position=4)
+        assert headers_of(answer, "http://ledger/dlr").get("X-Kannel-Coding") == coding
+
+
 class TestRepeat:
     """A message that comes again under its id."""
 
@@ -95,13 +105,13 @@ class TestRepeat:
             assert again.headers[name] == first.headers[name]
         assert len(api.facts(MoReceived)) == len(api.facts(ChargeAuthorized)) == 1
 
-    def test_with_other_content_is_a_problem_and_a_fact(self, api: Api) -> None:
+    def test_with_other_content_is_a_fact_and_sends_nothing(self, api: Api) -> None:
+        """Kannel would ask again for any other status, and again in vain."""
         api.mo("JEU abc")
         answer = api.mo("JEU xyz")
-        assert answer.status_code == 409
-        assert answer.headers["Content-Type"] == "application/problem+json"
-        assert answer.json()["type"] == "/problems/conflicting-duplicate"
-        assert answer.json()["mo"] == api.only(ConflictingDuplicateReceived).mo
+        assert (answer.status_code, answer.text) == (200, "")
+        assert not [name for name in answer.headers if name.lower().startswith("x-kannel")]
+        api.only(ConflictingDuplicateReceived)
         assert len(api.facts(ChargeAuthorized)) == 1
 
 

@@ -132,8 +132,8 @@ def _message(
     if book.received[mo] != 1:
         yield f"{name}: recorded {book.received[mo]} times"
     if conflicting:
-        if one.status == _OK or one.reply or book.conflicts[mo] != 1:
-            yield f"{name}: another message under its id was answered {one.status}"
+        if one.status != _OK or one.reply or book.conflicts[mo] != 1:
+            yield f"{name}: another message under its id was not kept in silence"
         return
     if one.status != _OK:
         yield f"{name}: answered {one.status}"

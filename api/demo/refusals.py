@@ -83,7 +83,7 @@ def _refused(fact: ChargeRefused, _: set[str]) -> _Told:
 
 
 def _conflict(fact: ConflictingDuplicateReceived, _: set[str]) -> _Told:
-    return _Told(_CONFLICT, "kept as evidence, answered 409", fact.mo)
+    return _Told(_CONFLICT, "kept as evidence, nothing sent", fact.mo)
 
 
 def _orphan(fact: DeliveryOrphaned, _: set[str]) -> _Told:
