@@ -1,0 +1,120 @@
+"""`obole catalogue load`: taken whole, or refused whole with every error and its place."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import CATALOGUE, Obole, Sms, obole_at
+from tests.support.database import TestDatabase
+
+TEXT = CATALOGUE.read_text()
+
+
+@pytest.fixture
+def obole(database: TestDatabase, tmp_path: Path) -> Obole:
+    made = obole_at(database, tmp_path)
+    assert made("book", "open", "fr").status == 0
+    return made
+
+
+def edited(folder: Path, *changes: tuple[str, str]) -> str:
+    """Write the demonstration catalogue with some changes; each must be one."""
+    text = TEXT
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "edited.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def head(obole: Obole) -> int:
+    """Give the number of facts in the book."""
+    return obole("status", "--json").json["head"]
+
+
+class TestLoad:
+    """A file of what is sold."""
+
+    def test_records_what_is_new_and_nothing_the_second_time(self, obole: Obole) -> None:
+        first = obole("catalogue", "load", str(CATALOGUE), "--json").json
+        # 1 gateway, 3 merchants, 3 codes at 3 operators each, 5 services, 5 keywords, 3 tariffs,
+        # 4 contracts with operators and 4 with merchants: 34. Two facts stood there before.
+        assert first["recorded"] == {
+            "gateway_declared.v1": 1,
+            "merchant_registered.v1": 3,
+            "short_code_opened.v1": 9,
+            "service_declared.v1": 5,
+            "keyword_assigned.v1": 5,
+            "tariff_set.v1": 3,
+            "contract_agreed.v1": 8,
+        }
+        assert first["position"] == head(obole) == 36
+        again = obole("catalogue", "load", str(CATALOGUE))
+        assert again.status == 0
+        assert "all of it holds already" in again.out
+        assert head(obole) == 36
+
+    def test_is_refused_whole_with_every_error_and_its_place(
+        self, obole: Obole, tmp_path: Path
+    ) -> None:
+        # A 4xxxx code may cost 0.05 and no more; JEU HOROSCOPE is another merchant's on JEU.
+        file = edited(
+            tmp_path,
+            ('price = "0.05"', 'price = "0.50"'),
+            ('keyword = "HOROSCOPE"', 'keyword = "JEU HOROSCOPE"'),
+        )
+        done = obole("catalogue", "load", file)
+        assert (done.status, done.out) == (1, "")
+        price = next(n for n, line in enumerate(TEXT.splitlines(), 1) if 'price = "0.05"' in line)
+        assert "the catalogue is refused, 2 problems" in done.err
+        assert f"line {price}: tariffs[3].price" in done.err
+        assert "keywords[2]" in done.err
+        assert head(obole) == 2
+
+    def test_that_is_no_toml_is_refused_with_its_line(self, obole: Obole, tmp_path: Path) -> None:
+        file = tmp_path / "broken.toml"
+        file.write_text("book = \n")
+        done = obole("catalogue", "load", str(file))
+        assert done.status == 1
+        assert "is no TOML file" in done.err
+
+    def test_for_another_book_is_refused(self, obole: Obole, tmp_path: Path) -> None:
+        file = edited(tmp_path, ('book = "fr"', 'book = "be"'))
+        done = obole("catalogue", "load", file)
+        assert done.status == 1
+        assert "is meant for the book be, not for fr" in done.err
+
+    def test_into_a_book_that_is_not_open_is_refused(
+        self, database: TestDatabase, tmp_path: Path
+    ) -> None:
+        done = obole_at(database, tmp_path)("catalogue", "load", str(CATALOGUE))
+        assert done.status == 1
+        assert "`obole book open fr` does it" in done.err
+
+    def test_back_dated_is_refused_once_there_is_traffic(
+        self, obole: Obole, database: TestDatabase, tmp_path: Path
+    ) -> None:
+        changed = (('price = "3.00"', 'price = "4.00"'),)
+        obole.trade(database, Sms("one", datetime(2026, 7, 1, 10, tzinfo=UTC)))
+        done = obole("catalogue", "load", edited(tmp_path, *changed))
+        assert done.status == 1
+        assert "past, and the book has traffic" in done.err
+
+    def test_under_rules_that_were_not_adopted_is_refused(
+        self, obole: Obole, tmp_path: Path
+    ) -> None:
+        settings = tmp_path / "settings"
+        settings.mkdir()
+        text = (Path(obole.environ["OBOLE_SETTINGS"]) / "fr.toml").read_text()
+        (settings / "fr.toml").write_text(
+            text.replace("keyword_rest_days = 90", "keyword_rest_days = 1")
+        )
+        other = Obole({**obole.environ, "OBOLE_SETTINGS": str(settings)})
+        done = other("catalogue", "load", str(CATALOGUE))
+        assert done.status == 1
+        assert "`obole book open` adopts them" in done.err
+
+    def test_of_no_file_is_wrong_usage(self, obole: Obole) -> None:
+        assert obole("catalogue", "load", "nowhere.toml").status == 2
