@@ -80,10 +80,9 @@ class Catalogue(NamedTuple):
             keywords=keywords,
         )
 
-    def gateway(self, gateway: str) -> GatewayDeclared | None:
-        """Give a gateway as last declared."""
-        known = self.versions.get(("gateway", gateway))
-        return _as(GatewayDeclared, known[-1]) if known else None
+    def gateway(self, gateway: str, at: datetime) -> GatewayDeclared | None:
+        """Give a gateway as declared at `at`."""
+        return _as(GatewayDeclared, self._at(("gateway", gateway), at))
 
     def merchant(self, merchant: str, at: datetime) -> MerchantRegistered | None:
         """Give a merchant as registered at `at`."""

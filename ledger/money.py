@@ -17,7 +17,7 @@ MAX_MICROS = 10**12
 
 Micros = Annotated[int, Meta(ge=-MAX_MICROS, le=MAX_MICROS)]
 Price = Annotated[int, Meta(ge=0, le=MAX_MICROS)]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
 """An ISO 4217 code."""
 
 _AMOUNT = re.compile(r"(-?)([0-9]{1,7})(?:\.([0-9]{1,6}))?")

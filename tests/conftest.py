@@ -1,13 +1,15 @@
 """Fixtures that every test may ask for, and how hard Hypothesis tries."""
 
 import os
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from api.embedded import Embedded
-from tests.support.database import TestDatabase, add_template, clone, fresh, new_server
+from tests.support.database import TestDatabase, add_template, clone, fresh, new_server, remove
 
 # OBOLE_HYPOTHESIS chooses one. A shared machine stalls now and then, so no example has a deadline.
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -69,3 +71,16 @@ def lone_database() -> Generator[TestDatabase]:
         add_template(running)
         with clone(running) as made:
             yield made
+
+
+@pytest.fixture
+def obole_home() -> Generator[Path]:
+    """Give an OBOLE_HOME that does not exist yet, removed with its server's data after the test.
+
+    It stands where everybody may enter, unlike `tmp_path`: for root, a server's data would be put
+    outside that, and stay.
+    """
+    with tempfile.TemporaryDirectory(prefix="obole-test-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder) / "home"
+        remove(Path(folder) / "home")

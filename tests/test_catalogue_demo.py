@@ -97,7 +97,7 @@ class TestDemonstration:
             assert match(text, known) == (keyword, argument)
 
     def test_knows_the_operators_behind_the_gateway(self, catalogue: Catalogue) -> None:
-        gateway = catalogue.gateway("kannel-fr")
+        gateway = catalogue.gateway("kannel-fr", AT)
         assert gateway is not None
         assert set(gateway.operators.values()) == {ORANGE, SFR, BOUYGUES}
         for code in ("81014", "72100", "41234"):

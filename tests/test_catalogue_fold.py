@@ -100,7 +100,7 @@ class TestAt:
 
     def test_is_nothing_of_what_nobody_declared(self) -> None:
         known = folded()
-        assert known.gateway("kannel") is None
+        assert known.gateway("kannel", NOON) is None
         assert known.merchant("ludotel", NOON) is None
         assert known.service("quiz", NOON) is None
         assert known.code("81014", ORANGE, NOON) is None
@@ -194,9 +194,16 @@ class TestGateways:
 
     def test_are_as_declared_last(self) -> None:
         known = folded(gateway("kannel"), gateway("kannel", recycles_ids=True))
-        found = known.gateway("kannel")
+        found = known.gateway("kannel", NOON)
         assert found is not None
         assert found.recycles_ids
+
+    def test_are_not_yet_what_they_will_be(self) -> None:
+        later = NOON + timedelta(hours=1)
+        changed = gateway("kannel", recycles_ids=True, effective_from=later)
+        known = folded(gateway("kannel"), changed)
+        answers = [known.gateway("kannel", at) for at in (NOON, later)]
+        assert [one and one.recycles_ids for one in answers] == [False, True]
 
 
 class TestAdvance:

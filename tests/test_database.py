@@ -5,7 +5,6 @@ import pwd
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from api.embedded import Embedded
 from api.postgres import PostgresFailed
 from api.reach import MAX_SOCKET_PATH, Account, Unreachable, account_for, can_reach
 from migrations.runner import migrate
-from tests.support.database import TestDatabase, new_server, remove
+from tests.support.database import TestDatabase, new_server
 
 ROOT = Path(__file__).parents[1]
 NOBODY = Account(pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
@@ -34,15 +33,6 @@ def lone_server() -> Generator[Embedded]:
     """Run a server as it runs in production, for tests that only ask it."""
     with new_server(durable=True) as server:
         yield server
-
-
-@pytest.fixture
-def place() -> Generator[Path]:
-    """Give a home that does not exist yet, in a folder that everybody may enter."""
-    with tempfile.TemporaryDirectory(prefix="obole-test-") as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder) / "home"
-        remove(Path(folder) / "home")
 
 
 def setting(url: str, name: str) -> str:
@@ -102,10 +92,10 @@ def another_process(home: Path) -> Iterator[subprocess.Popen[str]]:
 class TestTheEmbeddedServer:
     """One server for a home: made once, its data kept, safe and out of the network's reach."""
 
-    def test_keeps_its_data_from_one_start_to_the_next(self, place: Path) -> None:
-        with Embedded(place) as first, psycopg.connect(first.url()) as connection:
+    def test_keeps_its_data_from_one_start_to_the_next(self, obole_home: Path) -> None:
+        with Embedded(obole_home) as first, psycopg.connect(first.url()) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
-        with Embedded(place) as second, psycopg.connect(second.url()) as connection:
+        with Embedded(obole_home) as second, psycopg.connect(second.url()) as connection:
             assert connection.execute("SELECT n FROM kept").fetchone() == (42,)
 
     @pytest.mark.parametrize(
@@ -130,67 +120,67 @@ class TestTheEmbeddedServer:
             ).fetchone()
         assert words == (["B", "a", "b", "é"],)
 
-    def test_makes_its_cluster_again_after_an_interrupted_attempt(self, place: Path) -> None:
-        draft = place / "postgres" / "data.draft"
+    def test_makes_its_cluster_again_after_an_interrupted_attempt(self, obole_home: Path) -> None:
+        draft = obole_home / "postgres" / "data.draft"
         draft.mkdir(parents=True)
         (draft / "PG_VERSION").write_text("18")
-        with Embedded(place) as server:
+        with Embedded(obole_home) as server:
             assert answers(server.url())
 
-    def test_has_a_short_socket_path_however_long_its_home(self, place: Path) -> None:
-        with Embedded(place / ("long" * 25)) as server:
+    def test_has_a_short_socket_path_however_long_its_home(self, obole_home: Path) -> None:
+        with Embedded(obole_home / ("long" * 25)) as server:
             folder = str(conninfo_to_dict(server.url())["host"])
             assert len(f"{folder}/.s.PGSQL.5432") <= MAX_SOCKET_PATH
             assert answers(server.url())
 
-    def test_says_in_postgresqls_own_words_why_it_does_not_start(self, place: Path) -> None:
-        with Embedded(place) as server:
+    def test_says_in_postgresqls_own_words_why_it_does_not_start(self, obole_home: Path) -> None:
+        with Embedded(obole_home) as server:
             settings = server.cluster.data / "postgresql.conf"
         settings.write_text("no_such_setting = 1")
-        with pytest.raises(PostgresFailed, match="no_such_setting"), Embedded(place):
+        with pytest.raises(PostgresFailed, match="no_such_setting"), Embedded(obole_home):
             pass
 
-    def test_refuses_to_begin_anew_when_its_data_has_gone(self, place: Path) -> None:
-        place.mkdir()
-        (place / "postgres").symlink_to(place / "elsewhere")
-        with pytest.raises(Unreachable, match="elsewhere"), Embedded(place):
+    def test_refuses_to_begin_anew_when_its_data_has_gone(self, obole_home: Path) -> None:
+        obole_home.mkdir()
+        (obole_home / "postgres").symlink_to(obole_home / "elsewhere")
+        with pytest.raises(Unreachable, match="elsewhere"), Embedded(obole_home):
             pass
 
 
 class TestSharing:
     """Whoever comes first starts the server, whoever leaves last stops it."""
 
-    def test_goes_on_until_the_last_has_left(self, place: Path) -> None:
-        with Embedded(place) as second:
-            with Embedded(place) as first:
+    def test_goes_on_until_the_last_has_left(self, obole_home: Path) -> None:
+        with Embedded(obole_home) as second:
+            with Embedded(obole_home) as first:
                 assert postmaster(first) == postmaster(second)
             assert answers(second.url())
         assert not answers(second.url())
 
-    def test_outlives_the_process_that_started_it(self, place: Path) -> None:
-        with another_process(place) as starter:
+    def test_outlives_the_process_that_started_it(self, obole_home: Path) -> None:
+        with another_process(obole_home) as starter:
             assert starter.stdout
             url = starter.stdout.readline().strip()
-            with Embedded(place) as server:
+            with Embedded(obole_home) as server:
                 started = postmaster(server)
                 starter.communicate()
                 assert server.url() == url
                 assert (answers(url), postmaster(server)) == (True, started)
             assert not answers(url)
 
-    def test_is_taken_over_from_a_process_that_was_killed(self, place: Path) -> None:
-        with another_process(place) as starter:
+    def test_is_taken_over_from_a_process_that_was_killed(self, obole_home: Path) -> None:
+        with another_process(obole_home) as starter:
             assert starter.stdout
             starter.stdout.readline()
             starter.kill()
             starter.wait()
-            with Embedded(place) as server:
+            with Embedded(obole_home) as server:
                 assert answers(server.url())
             assert not answers(server.url())
 
-    def test_raced_by_many_starts_one(self, place: Path) -> None:
+    def test_raced_by_many_starts_one(self, obole_home: Path) -> None:
         def pid(_: int) -> int:
-            with Embedded(place) as server:
+            with Embedded(obole_home) as server:
                 together.wait(30)
                 return postmaster(server)
 
@@ -202,8 +192,8 @@ class TestSharing:
 class TestAfterACrash:
     """A server that dies is back by itself, under the same address, with all it acknowledged."""
 
-    def test_is_back_with_what_it_acknowledged(self, place: Path) -> None:
-        with Embedded(place) as server:
+    def test_is_back_with_what_it_acknowledged(self, obole_home: Path) -> None:
+        with Embedded(obole_home) as server:
             with psycopg.connect(server.url()) as connection:
                 connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
             kill(server)
@@ -211,13 +201,13 @@ class TestAfterACrash:
             with psycopg.connect(server.url()) as connection:
                 assert connection.execute("SELECT n FROM kept").fetchone() == (42,)
 
-    def test_starts_although_somebody_else_has_its_old_pid(self, place: Path) -> None:
-        with another_process(place) as starter:
+    def test_starts_although_somebody_else_has_its_old_pid(self, obole_home: Path) -> None:
+        with another_process(obole_home) as starter:
             assert starter.stdout
             url = starter.stdout.readline().strip()
             starter.kill()
             starter.wait()
-            pid_file = (place / "postgres").resolve() / "data" / "postmaster.pid"
+            pid_file = (obole_home / "postgres").resolve() / "data" / "postmaster.pid"
             pid, *rest = pid_file.read_text().splitlines()
             with psycopg.connect(url, autocommit=True) as connection:
                 os.kill(int(pid), signal.SIGKILL)
@@ -230,7 +220,7 @@ class TestAfterACrash:
                 user=account.uid if account else None,
             ) as neighbour:
                 pid_file.write_text("\n".join((str(neighbour.pid), *rest)))
-                with Embedded(place) as server:
+                with Embedded(obole_home) as server:
                     assert answers(server.url())
 
     def test_stays_away_as_long_as_asked(self, lone_server: Embedded) -> None:
@@ -243,34 +233,34 @@ class TestUnderRoot:
     """PostgreSQL refuses root, so `nobody` runs it; no folder of ours is opened wider for that."""
 
     @as_root
-    def test_nobody_owns_the_data_and_nothing_above_it(self, place: Path) -> None:
-        with Embedded(place) as server:
+    def test_nobody_owns_the_data_and_nothing_above_it(self, obole_home: Path) -> None:
+        with Embedded(obole_home) as server:
             assert server.cluster.data.stat().st_uid == NOBODY.uid
-            assert [path.stat().st_uid for path in (place, place / "postgres")] == [0, 0]
+            assert [path.stat().st_uid for path in (obole_home, obole_home / "postgres")] == [0, 0]
 
     @as_root
-    def test_a_closed_folder_stays_closed_and_its_data_is_elsewhere(self, place: Path) -> None:
-        place.parent.chmod(0o700)
-        with Embedded(place) as server:
+    def test_a_closed_folder_stays_closed_and_its_data_is_elsewhere(self, obole_home: Path) -> None:
+        obole_home.parent.chmod(0o700)
+        with Embedded(obole_home) as server:
             assert answers(server.url())
-            assert place not in server.cluster.data.parents
-            assert (place / "postgres").readlink() == server.cluster.folder
-        assert place.parent.stat().st_mode & 0o777 == 0o700
+            assert obole_home not in server.cluster.data.parents
+            assert (obole_home / "postgres").readlink() == server.cluster.folder
+        assert obole_home.parent.stat().st_mode & 0o777 == 0o700
 
-    def test_sees_which_folders_nobody_can_enter(self, place: Path) -> None:
-        place.mkdir(mode=0o700)
-        assert not can_reach(NOBODY, place)
-        place.chmod(0o711)
-        assert can_reach(NOBODY, place)
-        place.parent.chmod(0o700)
-        assert not can_reach(NOBODY, place)
+    def test_sees_which_folders_nobody_can_enter(self, obole_home: Path) -> None:
+        obole_home.mkdir(mode=0o700)
+        assert not can_reach(NOBODY, obole_home)
+        obole_home.chmod(0o711)
+        assert can_reach(NOBODY, obole_home)
+        obole_home.parent.chmod(0o700)
+        assert not can_reach(NOBODY, obole_home)
 
 
 class TestTheDatabase:
     """Where the environment says, or embedded; the application's sessions act as obole_app."""
 
-    def test_is_embedded_in_the_home_without_a_url(self, place: Path) -> None:
-        with Database.open({"OBOLE_HOME": str(place)}) as database:
+    def test_is_embedded_in_the_home_without_a_url(self, obole_home: Path) -> None:
+        with Database.open({"OBOLE_HOME": str(obole_home)}) as database:
             migrate(database.owner_url)
             assert setting(database.app_url, "role") in {"none", "obole_app"}
             with (
@@ -278,7 +268,7 @@ class TestTheDatabase:
                 pytest.raises(psycopg.errors.InsufficientPrivilege),
             ):
                 connection.execute("DELETE FROM facts")
-        assert (place / "postgres" / "data").exists()
+        assert (obole_home / "postgres" / "data").exists()
 
     def test_is_the_one_that_the_environment_names(self, database: TestDatabase) -> None:
         with Database.open({"OBOLE_DATABASE_URL": database.owner_url}) as opened:

@@ -95,8 +95,14 @@ class TestStop:
     def test_of_one_consumer_leaves_the_others_alone(self) -> None:
         given(STOP).when(mo("STOP", sender="alias-2")).then(MoReceived, out(), CONFIRMED)
 
-    def test_on_an_unknown_code_has_nothing_to_stop(self) -> None:
-        given().when(mo("STOP", short_code=UNKNOWN_CODE)).then(MoReceived, KeywordUnmatched)
+    def test_counts_on_a_code_that_nobody_opened_and_has_no_text_there(self) -> None:
+        stop = mo("STOP", short_code=UNKNOWN_CODE)
+        given().when(stop).then(MoReceived, some(OptedOut, short_code=UNKNOWN_CODE, service=None))
+
+    def test_of_one_service_stops_the_code_where_the_pack_says_so(self) -> None:
+        stop = msgspec.structs.replace(FRENCH.at(NOON).stop, with_keyword="code")
+        book = in_memory(rules=ChangedRules(stop=stop))
+        given(book=book).when(STOP_GAME).then(MoReceived, some(OptedOut, service=None), MtEmitted)
 
     def test_is_met_with_silence_where_the_pack_wants_no_confirmation(self) -> None:
         rules = ChangedRules(stop=msgspec.structs.replace(FRENCH.at(NOON).stop, confirmations=0))

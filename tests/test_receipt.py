@@ -259,8 +259,16 @@ class TestContradicting:
 
     def test_by_the_flag_leaves_money_captured(self) -> None:
         book, mt = sold("flag")
-        told(book, mt, "delivered/yes", "delivered/no").then(DeliveryReceived)
+        told(book, mt, "delivered/yes", "delivered/no").then(
+            some(DeliveryReceived, contradicts=True)
+        )
         assert state(book) == "captured"
+
+    def test_of_the_flag_on_acceptance_counts_too(self) -> None:
+        book, mt = sold("flag")
+        told(book, mt, "submitted", "submitted/yes").then(
+            some(MtSubmitted, billed="yes"), ChargeCaptured
+        )
 
 
 class TestRaced:

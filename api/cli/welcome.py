@@ -66,7 +66,7 @@ def _try_lines(desk: Desk, base: str, merchant: str | None, now: datetime) -> It
     """Give what can be copied: a message in, then what each reader sees."""
     month = local_day(now, desk.rules.pack.zone).strftime("%Y-%m")
     yield "\n  To try, in another shell that has those keys:"
-    if desk.catalogue.gateway(GATEWAY):
+    if desk.catalogue.gateway(GATEWAY, now):
         yield f'    curl -i "{base}/kannel/{GATEWAY}/mo?key=$GATEWAY&{_TRY_MO}"'
     if merchant:
         where = f"{base}/merchants/{merchant}/statements/{month}"

@@ -19,6 +19,7 @@ from ledger.facts.registry import REGISTRY, FactRefused, Origin, fact_id
 from ledger.facts.tags import TRADE
 from ledger.log.batch import AnyRow
 from ledger.log.contract import AsyncLog
+from ledger.log.errors import LogOverloaded
 from ledger.log.rows import Interest, Query, Row, StoredRow
 from ledger.rules.resolve import RuleBook
 from ledger.vault import DataKeyId, seal, utc_month
@@ -118,7 +119,10 @@ class Desk:
                 await self.refresh()
                 if self.catalogue.position == before:
                     raise
-        return await once()
+        try:
+            return await once()
+        except Learn as moving:
+            raise LogOverloaded("what was read kept changing") from moving
 
     async def settle(
         self,

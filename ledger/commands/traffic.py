@@ -132,7 +132,7 @@ async def _charge_on(desk: Desk, mt: str) -> str | None:
 
 
 def _report(desk: Desk, incoming: IncomingReceipt, arrived_at: datetime) -> receipt.Receipt:
-    gateway = _gateway(desk, incoming.gateway)
+    gateway = _gateway(desk, incoming.gateway, arrived_at)
     at, stated = _judge_time(incoming.stated_at, arrived_at, _tolerance(desk, gateway, arrived_at))
     return receipt.Receipt(
         mt=incoming.mt,
@@ -146,8 +146,8 @@ def _report(desk: Desk, incoming: IncomingReceipt, arrived_at: datetime) -> rece
     )
 
 
-def _gateway(desk: Desk, name: str) -> GatewayDeclared:
-    gateway = desk.catalogue.gateway(name)
+def _gateway(desk: Desk, name: str, at: datetime) -> GatewayDeclared:
+    gateway = desk.catalogue.gateway(name, at)
     if gateway is None:
         raise UnknownGateway(name)
     return gateway
@@ -155,7 +155,7 @@ def _gateway(desk: Desk, name: str) -> GatewayDeclared:
 
 def _judge(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, Known]:
     """Name the message, its operator, its consumer and its time, by the catalogue as known."""
-    gateway = _gateway(desk, incoming.gateway)
+    gateway = _gateway(desk, incoming.gateway, arrived_at)
     operator = gateway.operators.get(incoming.smsc)
     if operator is None:
         raise UnknownLink(incoming.gateway, incoming.smsc)

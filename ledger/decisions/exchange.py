@@ -1,7 +1,7 @@
 """An exchange: a message in, what it asked for, whether that may be charged, and the answer.
 
-The order in which a message is judged: is it one we had already; do we know the code; is it
-a service word (STOP wins over everything); which keyword is it. Merchant and price freeze
+The order in which a message is judged: is it one we had already; is it STOP, which wins over
+everything; do we know the code; is it CONTACT; which keyword is it. Merchant and price freeze
 here. An unmatched message never authorises a charge.
 """
 
@@ -62,16 +62,15 @@ def receive(
     exchange = Exchange(mo, known, history)
     exchange.received()
     code = known.catalogue.code(mo.short_code, mo.operator, mo.occurred_at)
-    if code is None:
-        exchange.unmatched("unknown_code")
-        return exchange.drafts
     word = service_word(mo.text, known.rules.service_words)
-    if word is None:
-        _answer(exchange, code)
-    elif word.kind == "stop":
+    if word is not None and word.kind == "stop":
         _stop(exchange, code, word.word, word.rest)
-    else:
+    elif code is None:
+        exchange.unmatched("unknown_code")
+    elif word is not None:
         _contact(exchange, code, word.rest)
+    else:
+        _answer(exchange, code)
     return exchange.drafts
 
 
@@ -177,13 +176,18 @@ def _matched(exchange: Exchange, wanted: _Wanted) -> KeywordMatched:
     )
 
 
-def _stop(exchange: Exchange, code: ShortCodeOpened, word: str, rest: str) -> None:
-    """Let a consumer stop what the word is about; confirm it once, free, and then be silent."""
+def _stop(exchange: Exchange, code: ShortCodeOpened | None, word: str, rest: str) -> None:
+    """Let a consumer stop what the word is about; confirm it once, free, and then be silent.
+
+    STOP counts on a code that is closed or that nobody opened, too; there it has no text.
+    """
+    mo, rule = exchange.mo, exchange.known.rules.stop
     meant = _service_named(exchange, rest)
+    if meant is not None and rule.with_keyword != "service":
+        meant = None
     service = meant.service if meant else None
-    if opt_out.silenced(exchange.scopes, code.short_code, service):
+    if opt_out.silenced(exchange.scopes, mo.short_code, service):
         return
-    mo = exchange.mo
     exchange.add(
         OptedOut(
             consumer=mo.consumer,
@@ -196,7 +200,7 @@ def _stop(exchange: Exchange, code: ShortCodeOpened, word: str, rest: str) -> No
             occurred_at=mo.occurred_at,
         )
     )
-    if exchange.known.rules.stop.confirmations:
+    if code is not None and rule.confirmations:
         _send_free(exchange, "opt_out_confirmation", code.stop_text, code)
 
 

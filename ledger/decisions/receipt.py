@@ -55,7 +55,7 @@ class Message(NamedTuple):
     """What is known of one message before the receipt."""
 
     emitted: MtEmitted | None = None
-    submitted: bool = False
+    submitted: tuple[MtSubmitted, ...] = ()
     receipts: tuple[DeliveryReceived, ...] = ()
     orphans: tuple[DeliveryOrphaned, ...] = ()
     charge: Charge | None = None
@@ -106,8 +106,9 @@ def join(known: Message, book: str, zone: str) -> list[Draft]:
 def effect_of(receipt: Receipt, captures_on: str) -> Effect:
     """Tell what a receipt means for a charge that is captured on `captures_on`.
 
-    A message that the SMSC rejected was never sent, so it frees the charge whatever
-    captures it. The gateway's word is nothing where the operator's file decides.
+    A message that the SMSC rejected was never sent, so it frees the charge; the gateway's
+    word is nothing only where the operator's file decides. Where acceptance captures, *failed*
+    alone leaves the charge pending: nobody said that it was accepted.
     """
     match captures_on:
         case "smsc_accepted":
@@ -144,7 +145,7 @@ def _take_in(known: Message, fact: Fact, mt: str) -> Message:
         case MtEmitted() if fact.ref.mt == mt:
             return known._replace(emitted=fact)
         case MtSubmitted() if fact.ref.mt == mt:
-            return known._replace(submitted=True)
+            return known._replace(submitted=(*known.submitted, fact))
         case DeliveryReceived() if fact.ref.mt == mt:
             return known._replace(receipts=(*known.receipts, fact))
         case DeliveryOrphaned() if fact.mt == mt:
@@ -197,7 +198,7 @@ def _orphan(receipt: Receipt, known: Message) -> list[Draft]:
 
 def _is_repeat(receipt: Receipt, known: Message) -> bool:
     if receipt.outcome == "submitted":
-        return known.submitted
+        return receipt.billed in {one.billed for one in known.submitted}
     return (receipt.outcome, receipt.billed) in {
         (one.outcome, one.billed) for one in known.receipts
     }
@@ -209,23 +210,31 @@ def _record(receipt: Receipt, known: Message, emitted: MtEmitted) -> Draft:
         submitted = MtSubmitted(
             ref=ref,
             gateway=receipt.gateway,
+            billed=receipt.billed,
             operator_message_id=receipt.operator_message_id,
             occurred_at=receipt.occurred_at,
             stated_at=receipt.stated_at,
         )
-        return Draft(submitted, exchange=ref.mo)
-    final = {one.outcome for one in known.receipts} & FINAL
+        return Draft(submitted, n=len(known.submitted), exchange=ref.mo)
     received = DeliveryReceived(
         ref=ref,
         gateway=receipt.gateway,
         outcome=receipt.outcome,
         billed=receipt.billed,
         raw_status=receipt.raw_status,
-        contradicts=receipt.outcome in FINAL and bool(final - {receipt.outcome}),
+        contradicts=_contradicts(receipt, known),
         occurred_at=receipt.occurred_at,
         stated_at=receipt.stated_at,
     )
     return Draft(received, n=len(known.receipts), exchange=ref.mo)
+
+
+def _contradicts(receipt: Receipt, known: Message) -> bool:
+    """Tell whether an earlier receipt named another end, or said otherwise of the billing."""
+    ends = {one.outcome for one in known.receipts} & FINAL - {receipt.outcome}
+    billings = {one.billed for one in (*known.submitted, *known.receipts)}
+    otherwise = {"yes": "no", "no": "yes", "unknown": None}[receipt.billed]
+    return (receipt.outcome in FINAL and bool(ends)) or otherwise in billings
 
 
 def _book(receipt: Receipt, charge: Charge, zone: str, cause: str) -> list[Draft]:

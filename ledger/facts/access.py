@@ -9,7 +9,7 @@ from ledger.facts.book import Sha256
 from ledger.words import Instant
 
 Role = Literal["gateway", "merchant", "finance", "regulator", "admin"]
-KeyId = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+KeyId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
 
 
 class AccessGranted(Fact, frozen=True, kw_only=True, tag="access_granted.v1"):

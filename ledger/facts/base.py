@@ -6,18 +6,19 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 
-ShortId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+# \Z and not $, which would let a line feed stand at the end.
+ShortId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
 """A name that people give: a merchant, a service, a gateway, a tariff, a contract."""
 
-HexId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+HexId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 """A derived id: 128 bits in hexadecimal."""
 
-Consumer = Annotated[str, Meta(pattern="^[0-9]+_[0-9a-f]{32}$")]
+Consumer = Annotated[str, Meta(pattern=r"^[0-9]+_[0-9a-f]{32}\Z")]
 """A consumer's pseudonym, `<version of the key>_<hexadecimal>`."""
 
-ShortCode = Annotated[str, Meta(pattern="^[0-9]{3,8}$")]
+ShortCode = Annotated[str, Meta(pattern=r"^[0-9]{3,8}\Z")]
 
-Operator = Annotated[str, Meta(pattern="^[0-9]{5,6}$")]
+Operator = Annotated[str, Meta(pattern=r"^[0-9]{5,6}\Z")]
 """A mobile operator by its MCC and MNC, such as `20801`. Source: ITU-T E.212."""
 
 Leg = Literal["mo", "mt"]
@@ -31,7 +32,7 @@ class Sealed(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
     `box` is the nonce (12 bytes), then AES-256-GCM's ciphertext and tag.
     """
 
-    month: Annotated[str, Meta(pattern="^[0-9]{4}-[0-9]{2}$")]
+    month: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}\Z")]
     kind: ContentKind
     box: bytes
 

@@ -8,7 +8,7 @@ from ledger.facts.base import Fact, Operator, ShortId
 from ledger.money import Currency
 from ledger.words import Instant
 
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class BookOpened(Fact, frozen=True, kw_only=True, tag="book_opened.v1"):

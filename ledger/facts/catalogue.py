@@ -12,10 +12,10 @@ from ledger.facts.base import Fact, Operator, ShortCode, ShortId
 from ledger.money import Currency, Price, Share
 from ledger.words import Instant
 
-Category = Annotated[str, Meta(pattern="^[a-z_]{1,32}$")]
+Category = Annotated[str, Meta(pattern=r"^[a-z_]{1,32}\Z")]
 """The tax category of what is sold: content, donation, transport, press, as the pack names them."""
 
-Keyword = Annotated[str, Meta(pattern=r"^[A-Z0-9]+( [A-Z0-9]+)*$", max_length=64)]
+Keyword = Annotated[str, Meta(pattern=r"^[A-Z0-9]+( [A-Z0-9]+)*\Z", max_length=64)]
 """Words as matching normalises them."""
 
 

@@ -140,6 +140,7 @@ class MtSubmitted(Fact, frozen=True, kw_only=True, tag="mt_submitted.v1"):
 
     ref: MtRef
     gateway: ShortId
+    billed: Billed = "unknown"
     operator_message_id: str | None = None
     occurred_at: Instant
     stated_at: str | None = None
@@ -159,7 +160,7 @@ class DeliveryReceived(Fact, frozen=True, kw_only=True, tag="delivery_received.v
     billed: Billed
     raw_status: str
     contradicts: bool = False
-    """Whether an earlier receipt of the same message had ended otherwise."""
+    """Whether an earlier receipt of the same message said otherwise: its end, or whether billed."""
     occurred_at: Instant
     stated_at: str | None = None
 
