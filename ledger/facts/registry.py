@@ -5,7 +5,7 @@ with an upcaster from the old to the new; old rows keep their bytes for ever.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -60,6 +60,7 @@ def stored_name(fact: type[Fact]) -> str:
     return str(fact.__struct_config__.tag)
 
 
+@lru_cache(maxsize=4096)
 def fact_id(book_name: str, fact: type[Fact], subject: str, n: int = 0) -> str:
     """Give the id of a fact: it follows from the book, the type, the subject and `n`."""
     return derived_id(book_name, stored_name(fact), subject, n)
