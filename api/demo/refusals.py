@@ -36,7 +36,7 @@ class _Told(NamedTuple):
 
 
 def refusals(facts: Sequence[Recorded], played: Sequence[Exchange]) -> list[Refused]:
-    """Gather what was refused, alike ones together, in the order in which they first came."""
+    """Gather what was refused, alike ones together, in the order of the script."""
     names, rivals = _names(played)
     answered = {one.fact.ref.mo for one in facts if isinstance(one.fact, MtEmitted)}
     found: dict[tuple[str, str], list[str]] = {}
@@ -46,7 +46,13 @@ def refusals(facts: Sequence[Recorded], played: Sequence[Exchange]) -> list[Refu
         found.setdefault((told.what, told.followed), []).append(name)
     for told in _from_the_link(played):
         found.setdefault((told.what, told.followed), []).append(told.about)
-    return [Refused(*kind, tuple(messages)) for kind, messages in found.items()]
+    # Not in the order of positions: several links play at once, so that differs from run to run.
+    place = {one.message.name: at for at, one in enumerate(played)}
+    ordered = [
+        Refused(*kind, tuple(sorted(messages, key=lambda name: place.get(name, len(place)))))
+        for kind, messages in found.items()
+    ]
+    return sorted(ordered, key=lambda one: place.get(one.messages[0], len(place)))
 
 
 def _names(played: Iterable[Exchange]) -> tuple[Mapping[str, str], Mapping[str, str]]:

@@ -1,0 +1,23 @@
+"""What the documents show is what the commands print."""
+
+import re
+
+import pytest
+
+from tests.support import shown
+
+BLOCKS = list(shown.blocks())
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[one.command for one in BLOCKS])
+def test_a_document_shows_what_its_command_prints(block: shown.Shown) -> None:
+    assert shown.steady(shown.run(block.command)) == shown.steady(block.output)
+
+
+def test_the_readme_shows_the_demonstration() -> None:
+    assert any(one.document == "README.md" and "obole demo" in one.command for one in BLOCKS)
+
+
+def test_what_is_left_aside_is_not_all_there_is() -> None:
+    control = "charge_captured.v1  1.25 EUR  ludotel"
+    assert shown.steady(control) == re.sub(" +", " ", control)
