@@ -127,9 +127,7 @@ class History:
         ref = reference(self.book, name, **terms)
         shared = {"consumer": ref.consumer, "short_code": ref.short_code, "operator": ref.operator}
         sold = {"merchant": ref.merchant, "service": ref.service}
-        answer = MtRef(
-            mt=derived_id("mt", name), mo=ref.mo, charge=ref.charge, **shared, **sold
-        )
+        answer = MtRef(mt=derived_id("mt", name), mo=ref.mo, charge=ref.charge, **shared, **sold)
         self.add(
             at,
             MoReceived(
