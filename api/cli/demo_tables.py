@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -149,7 +150,7 @@ def _verdict(out: Console, report: Report) -> None:
 
 
 def _note(out: Console, text: str) -> None:
-    out.print(Text(f"  {text}\n", style="dim"))
+    out.print(Padding(Text(text, style="dim"), (0, 2, 1, 2), expand=False))
 
 
 def report_json(report: Report, seconds: float) -> dict[str, Any]:
