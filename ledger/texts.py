@@ -23,6 +23,7 @@ _BASIC = frozenset(
 )
 _EXTENSION = frozenset("\f^{}\\[~]|€")
 """Written as an escape and a second septet. Source: 3GPP TS 23.038 6.2.1.1."""
+_GSM = _BASIC | _EXTENSION
 _PART = {"gsm7": 153, "ucs2": 67}
 """Units of one part of a concatenated message, its header of 6 octets taken off."""
 
@@ -64,10 +65,10 @@ def segments(text: str) -> Segments:
     split between two parts.
     """
     encoding = _encoding(text)
-    widths = [_width(character, encoding) for character in text]
-    units = sum(widths)
+    units = _units(text, encoding)
     if units <= ONE_SEGMENT.units(encoding):
         return Segments(encoding, 1, units)
+    widths = [_width(character, encoding) for character in text]
     return Segments(encoding, _parts(widths, _PART[encoding]), units)
 
 
@@ -88,7 +89,7 @@ def render(template: str, values: Mapping[str, str], room: Room = ONE_SEGMENT) -
     argument = tidy.pop("argument", "")
     fixed = _filled(template, tidy)
     encoding = _encoding(fixed)
-    if encoding == "gsm7":
+    if encoding == "gsm7" and not _GSM.issuperset(argument):
         argument = "".join(map(_gsm_form, argument))
     places = sum(found == "argument" for found in _PLACEHOLDER.findall(template))
     if places:
@@ -120,12 +121,12 @@ def overflow(text: str, room: Room = ONE_SEGMENT) -> str | None:
         return None
     if encoding == "gsm7":
         return f"takes {units} characters, and one message holds {most}"
-    foreign = "".join(dict.fromkeys(c for c in text if c not in _BASIC | _EXTENSION))
+    foreign = "".join(dict.fromkeys(c for c in text if c not in _GSM))
     return f"takes {units} characters, and one message holds {most} because of {foreign!r}"
 
 
 def _encoding(text: str) -> Encoding:
-    return "gsm7" if all(c in _BASIC or c in _EXTENSION for c in text) else "ucs2"
+    return "gsm7" if _GSM.issuperset(text) else "ucs2"
 
 
 def _width(character: str, encoding: Encoding) -> int:
@@ -135,6 +136,9 @@ def _width(character: str, encoding: Encoding) -> int:
 
 
 def _units(text: str, encoding: Encoding) -> int:
+    # Nearly every text has no character of two units, and that is soon seen.
+    if encoding == "gsm7" and _EXTENSION.isdisjoint(text):
+        return len(text)
     return sum(_width(character, encoding) for character in text)
 
 
@@ -149,6 +153,8 @@ def _parts(widths: Iterable[int], room: int) -> int:
 
 def _cut(text: str, encoding: Encoding, units: int) -> str:
     """Keep the beginning of a text that takes at most `units`."""
+    if _units(text, encoding) <= units:
+        return text
     used = 0
     for at, character in enumerate(text):
         used += _width(character, encoding)
@@ -168,15 +174,15 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
 
 def _gsm_form(character: str) -> str:
     """Write a character in the GSM alphabet: itself, without its accent, or not at all."""
-    if character in _BASIC or character in _EXTENSION:
+    if character in _GSM:
         return character
     plain = unicodedata.normalize("NFKD", character.translate(_IN_GSM))
-    return "".join(c for c in plain if c in _BASIC or c in _EXTENSION)
+    return "".join(c for c in plain if c in _GSM)
 
 
 def _without_controls(text: str) -> str:
     """Put a space for each control character, and nothing for invisible or broken ones."""
-    return "".join(map(_visible, text))
+    return text if text.isprintable() else "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:

@@ -10,7 +10,14 @@ from ledger.decisions.charging import Purchase
 from ledger.facts.base import Draft, Fact
 from ledger.facts.consent import OptOutLifted
 from ledger.facts.registry import fact_id
-from ledger.facts.traffic import KeywordUnmatched, MoReceived, MtEmitted, MtKind, MtRef
+from ledger.facts.traffic import (
+    DeliveryOrphaned,
+    KeywordUnmatched,
+    MoReceived,
+    MtEmitted,
+    MtKind,
+    MtRef,
+)
 from ledger.rules.inforce import Rules
 from ledger.texts import segments
 from ledger.words import derived_id
@@ -154,6 +161,8 @@ class Exchange:
 
     def join(self, mt: str) -> None:
         """Let the receipts that came before their message take effect."""
+        if not any(isinstance(fact, DeliveryOrphaned) for fact in self.history):
+            return
         facts = (*self.history, *(draft.fact for draft in self.drafts))
         known = receipt.message(facts, mt)
         self.drafts.extend(receipt.join(known, self.known.book, self.known.rules.zone))
