@@ -5,7 +5,7 @@ token; only Kannel's routes also take it in their query, for its URLs are all th
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, cast
 from urllib.parse import parse_qsl
 
@@ -104,10 +104,27 @@ class Allow:
     async def _admitted(self, request: Request, presented: str) -> Caller:
         name = str(request.path_params["book"])
         book, grant = await _admit(face_of(request).books, name, presented)
-        other = grant.merchant is not None and grant.merchant != request.path_params.get("merchant")
-        if grant.role not in self.roles or other:
+        if grant.role not in self.roles or not _of_its_own(grant, request.path_params):
             raise NotAllowed
         return Caller(name, book, grant, secrets.token_hex(16))
+
+
+def _of_its_own(grant: AccessGranted, path: Mapping[str, str]) -> bool:
+    """Tell whether a merchant's or gateway's key is used for itself, as far as the path says."""
+    if grant.role == "merchant":
+        return grant.merchant is not None and grant.merchant == path.get("merchant")
+    if grant.role == "gateway":
+        return grant.gateway is not None and grant.gateway == path.get("gateway", grant.gateway)
+    return True
+
+
+def speaks_for(caller: Caller, gateway: str) -> None:
+    """Let a gateway's key speak for its own gateway alone, where the body names one.
+
+    Raises: NotAllowed.
+    """
+    if caller.grant.gateway != gateway:
+        raise NotAllowed
 
 
 async def _admit(books: Books, name: str, presented: str) -> tuple[OpenBook, AccessGranted]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
-from api.access import Allow, Caller, face_of
+from api.access import Allow, Caller, face_of, speaks_for
 from api.shapes import (
     STRICT,
     HexId,
@@ -88,7 +88,7 @@ class Taken(BaseModel):
 
     mt: HexId
     joined: bool
-    """Whether its message is known; one that is not yet is joined when it appears."""
+    """Whether its message is known, as this gateway's; if not yet, it is joined when it appears."""
     repeated: bool
     """Whether it said nothing that was not known."""
     watermark: Watermark
@@ -99,6 +99,7 @@ async def post_message(
     caller: Annotated[Caller, Depends(Allow("gateway"))], message: Message, request: Request
 ) -> Reply:
     """Hand a consumer's message over, and be told what to answer; the same again for a repeat."""
+    speaks_for(caller, message.gateway)
     incoming = IncomingMo(
         gateway=message.gateway,
         smsc=message.smsc,
@@ -126,6 +127,7 @@ async def post_receipt(
     caller: Annotated[Caller, Depends(Allow("gateway"))], receipt: Receipt, request: Request
 ) -> Taken:
     """Say what became of a message, as often as one likes."""
+    speaks_for(caller, receipt.gateway)
     incoming = IncomingReceipt(
         mt=receipt.mt,
         gateway=receipt.gateway,
@@ -139,7 +141,10 @@ async def post_receipt(
     settled = await receive_receipt(caller.book.desk, incoming, caller.origin, now)
     return Taken(
         mt=receipt.mt,
-        joined=any(isinstance(one.fact, MtEmitted) for one in settled.facts),
+        joined=any(
+            isinstance(one.fact, MtEmitted) and one.fact.ref.gateway == receipt.gateway
+            for one in settled.facts
+        ),
         repeated=not settled.appended,
         watermark=Watermark(book=caller.name, position=settled.head),
     )

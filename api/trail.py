@@ -94,5 +94,5 @@ def _check(caller: Caller, *, content: bool) -> None:
 
 
 async def _texts(request: Request, caller: Caller, story: Story, mo: str | None) -> Texts:
-    who = TextViewer(caller.grant.key, mo, caller.origin)
+    who = TextViewer(caller.grant, mo, caller.origin)
     return await show_texts(caller.book.desk, story, who, face_of(request).books.clock())

@@ -45,6 +45,13 @@ class Contract(NamedTuple):
     fact: ContractAgreed
 
 
+class Tariff(NamedTuple):
+    """A price in force, with the id of the fact that set it."""
+
+    id: str
+    fact: TariffSet
+
+
 class Catalogue(NamedTuple):
     """Everything that decisions on traffic know beforehand, up to `position`."""
 
@@ -96,14 +103,26 @@ class Catalogue(NamedTuple):
         """Give a code as this operator's consumers find it; None where closed or never opened."""
         return _as(ShortCodeOpened, self._at(("code", short_code, operator), at))
 
+    def alias_group(self, short_code: str, operator: str, at: datetime) -> str | None:
+        """Give the group that a code's aliases belong to, also once it is closed; None if never."""
+        opened = [
+            version.fact.alias_group
+            for version in self.versions.get(("code", short_code, operator), ())
+            if version.since <= at and isinstance(version.fact, ShortCodeOpened)
+        ]
+        return opened[-1] if opened else None
+
     def assignment(self, short_code: str, keyword: str, at: datetime) -> KeywordAssigned | None:
         """Give where a keyword leads at `at`; None where withdrawn or never assigned."""
         return _as(KeywordAssigned, self._at(("keyword", short_code, keyword), at))
 
-    def tariff(self, short_code: str, keyword: str, at: datetime) -> TariffSet | None:
+    def tariff(self, short_code: str, keyword: str, at: datetime) -> Tariff | None:
         """Give the price of a keyword on a code: the keyword's own, or the code's."""
-        own = _as(TariffSet, self._at(("tariff", short_code, keyword), at))
-        return own or _as(TariffSet, self._at(("tariff", short_code, ""), at))
+        for key in (("tariff", short_code, keyword), ("tariff", short_code, "")):
+            version = self._at(key, at)
+            if version is not None and isinstance(version.fact, TariffSet):
+                return Tariff(version.id, version.fact)
+        return None
 
     def operator_contract(self, operator: str, tariff: str, at: datetime) -> Contract | None:
         """Give the terms with an operator: for this tariff, or for all."""

@@ -109,14 +109,28 @@ def utc_month(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m")
 
 
+def sender_form(kind: str, sender: str) -> str:
+    """Write a sender as it is named and compared by: the same person, the same letters.
+
+    Spaces and a leading `+` are left out, of a number (`msisdn`) also a leading `00`. An alias is
+    the operator's own and may tell capitals apart, so nothing else is touched. This is part of
+    the scheme that `book_opened` names, and may never change for a book.
+    """
+    form = "".join(sender.split()).removeprefix("+")
+    return form.removeprefix("00") if kind == "msisdn" else form
+
+
 def pseudonym(key: bytes, version: int, *named: str) -> str:
     """Name a consumer by HMAC of the book, kind, scope and value in `named`."""
     return f"{version}_{_hmac(key, *named)}"
 
 
-def fingerprint(data_key: bytes, consumer: str, short_code: str, text: str) -> str:
-    """Fingerprint a message, so that two can be compared without either being readable."""
-    return _hmac(_hmac(data_key, "fingerprint").encode(), consumer, short_code, text)
+def fingerprint(data_key: bytes, sender: str, short_code: str, text: str) -> str:
+    """Fingerprint a message, so that two can be compared without either being readable.
+
+    By the sender and not the pseudonym, whose scope may have changed when it comes again.
+    """
+    return _hmac(_hmac(data_key, "fingerprint").encode(), sender, short_code, text)
 
 
 def seal(data_key: bytes, key_id: DataKeyId, fact: str, text: str) -> Sealed:

@@ -88,7 +88,7 @@ class TestHappens:
         )
         assert old is not None
         assert new is not None
-        assert (old.price, new.price) == (500_000, 650_000)
+        assert (old.fact.price, new.fact.price) == (500_000, 650_000)
 
     def test_numbers_the_versions_of_one_file(self) -> None:
         text = HEAD + price("0.65", "2026-07-01") + price("0.75", "2026-08-01")
@@ -109,7 +109,7 @@ class TestHappens:
         drafts = wanted(HEAD + price("0.75", "2026-12-01"), known, has_traffic=True)
         tariff = recorded(drafts, known).tariff("72100", "LOGO", LATER)
         assert tariff is not None
-        assert tariff.price == 750_000
+        assert tariff.fact.price == 750_000
 
     def test_before_any_traffic_may_be_back_dated(self) -> None:
         assert wanted(HEAD + price("0.65", "2026-04-01"), after(SMALL), has_traffic=False)

@@ -41,13 +41,13 @@ def shared_out(catalogue: Catalogue, operator: str, code: str, keyword: str) -> 
     assert assigned is not None
     assert tariff is not None
     service = catalogue.service(assigned.service, AT)
-    with_operator = catalogue.operator_contract(operator, tariff.tariff, AT)
-    with_merchant = catalogue.merchant_contract(assigned.merchant, operator, tariff.tariff, AT)
+    with_operator = catalogue.operator_contract(operator, tariff.fact.tariff, AT)
+    with_merchant = catalogue.merchant_contract(assigned.merchant, operator, tariff.fact.tariff, AT)
     assert service is not None
     assert with_operator is not None
     assert with_merchant is not None
     tax = RULES.at(AT).tax_rate(service.category)
-    return split(tariff.price, tax, with_operator.fact.share, with_merchant.fact.share)
+    return split(tariff.fact.price, tax, with_operator.fact.share, with_merchant.fact.share)
 
 
 class TestDemonstration:

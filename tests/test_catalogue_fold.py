@@ -75,7 +75,7 @@ class TestAt:
             tariff("81014", 1_000_000, effective_from=NOON + DAY),
         )
         found = known.tariff("81014", "JEU", at)
-        assert (found.price if found else None) == price
+        assert (found.fact.price if found else None) == price
 
     def test_does_not_depend_on_the_order_in_which_it_was_learnt(self) -> None:
         early = service("quiz", publisher="Old", effective_from=NOON)
@@ -149,9 +149,9 @@ class TestKeywords:
             tariff("81014", 3_000_000),
             tariff("81014", 1_000_000, "JEU", effective_from=NOON),
         )
-        assert known.tariff("81014", "JEU", NOON - INSTANT).price == 3_000_000
-        assert known.tariff("81014", "JEU", NOON).price == 1_000_000
-        assert known.tariff("81014", "VOTE", NOON).price == 3_000_000
+        assert known.tariff("81014", "JEU", NOON - INSTANT).fact.price == 3_000_000
+        assert known.tariff("81014", "JEU", NOON).fact.price == 1_000_000
+        assert known.tariff("81014", "VOTE", NOON).fact.price == 3_000_000
 
 
 class TestContracts:

@@ -52,6 +52,7 @@ def _exchange(known: Known, name: str, at: datetime) -> Proposal:
         consumer=f"1_{mo_id(BOOK, 'consumer', name)}",
         short_code="81014",
         operator=OPERATOR,
+        sender=name,
         text="JEU bonjour",
         fingerprint=mo_id(BOOK, "fingerprint", name),
         occurred_at=at,

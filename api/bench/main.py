@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api.bench import appending, copying, library, serving
-from api.bench.book import BOOK, ORIGIN, exchanges, opened
+from api.bench.book import BOOK, GATEWAY, ORIGIN, exchanges, opened
 from api.bench.measure import Figure
 from api.books import load_master_key
 from api.clock import system_clock
@@ -90,7 +90,7 @@ async def _prepared(
     """Open the book, decide on what is to be appended, and issue the gateway's key."""
     async with opened(database.app_url, master) as books:
         desk, now = books.by_name[BOOK].desk, system_clock()
-        wanted = Wanted("gateway", "benchmark", now + timedelta(days=1))
+        wanted = Wanted("gateway", "benchmark", now + timedelta(days=1), gateway=GATEWAY)
         key = await issue_key(desk, wanted, ORIGIN, now)
         ready = {
             batch: list(exchanges(desk, count, f"batch-{batch}", now))

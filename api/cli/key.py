@@ -36,8 +36,9 @@ class RoleName(StrEnum):
 def issue(
     role: Annotated[RoleName, typer.Option(help="What the key opens.")],
     label: Annotated[str, typer.Option(help="Whose key it is and for what, in your own words.")],
-    merchant: Annotated[
-        str | None, typer.Option(help="With the role merchant: the only merchant it may see.")
+    only: Annotated[
+        str | None,
+        typer.Option(help="The merchant that a merchant's key sees, or a gateway's own name."),
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="For how long it opens.")] = 90,
     book: BookName = "fr",
@@ -46,11 +47,17 @@ def issue(
 ) -> None:
     """Issue a key. It is shown this once: keep it where its holder can read it and nobody else."""
     now = system_clock()
-    wanted = Wanted(role.value, label, now + timedelta(days=days), merchant)
+    merchant, gateway = (None, only) if role is RoleName.gateway else (only, None)
+    wanted = Wanted(role.value, label, now + timedelta(days=days), merchant, gateway)
     issued = _at_desk(book, lambda desk: issue_key(desk, wanted, Origin(book, "cli"), now))
     grant = issued.grant
     if as_json:
-        about = {"id": grant.key, "role": grant.role, "merchant": grant.merchant}
+        about = {
+            "id": grant.key,
+            "role": grant.role,
+            "merchant": grant.merchant,
+            "gateway": grant.gateway,
+        }
         print_json({"key": issued.text, **about, "label": label, "expires_at": grant.expires_at})
         return
     aside(
@@ -80,10 +87,11 @@ def list_keys(book: BookName = "fr", *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(lines)
         return
-    shown = table(f"Keys of {book}", ("id", "role", "merchant", "label", "until", "state"), ())
+    shown = table(f"Keys of {book}", ("id", "role", "only", "label", "until", "state"), ())
     for line in lines:
         until = f"{line['expires_at']:%Y-%m-%d %H:%M}"
-        cells = (line["id"], line["role"], line["merchant"] or "", line["label"], until)
+        only = line["merchant"] or line["gateway"] or ""
+        cells = (line["id"], line["role"], only, line["label"], until)
         shown.add_row(*map(str, cells), str(line["state"]))
     console().print(shown)
 
@@ -94,6 +102,7 @@ def _lines(grants: Grants, now: datetime) -> list[dict[str, object]]:
             "id": grant.key,
             "role": grant.role,
             "merchant": grant.merchant,
+            "gateway": grant.gateway,
             "label": grant.label,
             "granted_at": grant.occurred_at,
             "expires_at": grant.expires_at,

@@ -134,6 +134,11 @@ async def load_demonstration(desk: Desk) -> int:
 async def issue(desk: Desk, role: Role, merchant: str = MERCHANT, days: int = 1) -> IssuedKey:
     """Issue a demonstration key."""
     now = system_clock()
-    only = merchant if role == "merchant" else None
-    wanted = Wanted(role, f"demonstration, {role}", now + timedelta(days=days), only)
+    wanted = Wanted(
+        role,
+        f"demonstration, {role}",
+        now + timedelta(days=days),
+        merchant=merchant if role == "merchant" else None,
+        gateway=GATEWAY if role == "gateway" else None,
+    )
     return await issue_key(desk, wanted, Origin(desk.book, "demo"), now)

@@ -31,12 +31,16 @@ class Wanted(NamedTuple):
     label: str
     expires_at: datetime
     merchant: str | None = None
+    gateway: str | None = None
 
 
 async def issue_key(desk: Desk, wanted: Wanted, origin: Origin, now: datetime) -> IssuedKey:
     """Draw a key and grant it.
 
     Raises:
+        BookNotOpen: the book has no first fact yet.
+        GatewayMissing: a gateway's key names no gateway, or another's key names one.
+        UnknownGateway: it names a gateway that was not declared.
         MerchantMissing: a merchant's key names no merchant, or another's key names one.
         MerchantNotRegistered: it names a merchant that this book does not know.
     """
@@ -46,6 +50,7 @@ async def issue_key(desk: Desk, wanted: Wanted, origin: Origin, now: datetime) -
         secret_sha256=secret_digest(secret),
         role=wanted.role,
         merchant=wanted.merchant,
+        gateway=wanted.gateway,
         label=wanted.label,
         expires_at=wanted.expires_at,
         occurred_at=now,
@@ -54,7 +59,7 @@ async def issue_key(desk: Desk, wanted: Wanted, origin: Origin, now: datetime) -
     async def once() -> Settled:
         catalogue = desk.catalogue
         query = (Interest((TRADE,), after=catalogue.position),)
-        return await desk.settle(query, lambda _: access.grant(grant, catalogue), origin)
+        return await desk.settle(query, lambda _: access.grant(grant, catalogue, desk.book), origin)
 
     await desk.refresh()
     await desk.attempt(once)
@@ -82,15 +87,16 @@ async def read_grants(desk: Desk, known: Grants) -> Grants:
 
 
 class Shown(NamedTuple):
-    """What was shown: one exchange of a consumer, or, with no `mo`, the whole trail."""
+    """What was shown: one exchange of a consumer, or, with no `mo`, a stretch of the trail."""
 
     consumer: str
     mo: str | None
+    after_position: int
     through_position: int
 
 
 async def disclose(
-    desk: Desk, shown: Sequence[Shown], key: str, origin: Origin, now: datetime
+    desk: Desk, shown: Sequence[Shown], viewer: AccessGranted, origin: Origin, now: datetime
 ) -> Settled:
     """Record that a key is shown personal content, before it is; this rests on nothing.
 
@@ -101,11 +107,13 @@ async def disclose(
         Draft(
             EvidenceDisclosed(
                 disclosure=derived_id(
-                    desk.book, "disclosure", key, origin.request or "", at, place
+                    desk.book, "disclosure", viewer.key, origin.request or "", at, place
                 ),
-                key=key,
+                key=viewer.key,
+                role=viewer.role,
                 consumer=one.consumer,
                 mo=one.mo,
+                after_position=one.after_position,
                 through_position=one.through_position,
                 occurred_at=now,
             )

@@ -7,14 +7,14 @@ date, and the command begins again.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import ValidationError
 
 from ledger.catalogue import Catalogue
 from ledger.decisions.refusals import RulesOutdated, UnknownGateway, UnknownLink
 from ledger.decisions.story import Known
-from ledger.facts.base import Draft, Fact, Recorded
+from ledger.facts.base import Draft, Fact, Recorded, Sealed
 from ledger.facts.registry import REGISTRY, FactRefused, Origin, fact_id
 from ledger.facts.tags import TRADE
 from ledger.log.batch import AnyRow
@@ -183,6 +183,9 @@ def encode(draft: Draft, origin: Origin, keys: Mapping[DataKeyId, bytes]) -> Row
 
 
 def data_key_of(fact: Fact) -> DataKeyId:
-    """Give which data key seals the text of a fact."""
-    about = getattr(fact, "ref", fact)
+    """Give which data key seals the text of a fact, as it says itself once it is sealed."""
+    about: Any = getattr(fact, "ref", fact)
+    text: Sealed | None = getattr(fact, "text", None)
+    if text is not None:
+        return DataKeyId(about.consumer, text.month, text.kind)
     return DataKeyId(about.consumer, utc_month(fact.occurred_at), "text")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType] - each fact with a text has both

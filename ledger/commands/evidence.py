@@ -12,6 +12,7 @@ from ledger.commands.access import Shown, disclose
 from ledger.commands.desk import Desk, data_key_of
 from ledger.decisions.refusals import UnknownConsumer, UnknownExchange
 from ledger.decisions.story import mt_id
+from ledger.facts.access import AccessGranted
 from ledger.facts.base import Recorded, Sealed
 from ledger.facts.registry import REGISTRY, Origin, stored_name
 from ledger.facts.tags import tag
@@ -25,6 +26,8 @@ class Story(NamedTuple):
 
     rows: tuple[StoredRow, ...]
     head: int
+    after: int = 0
+    """The position after which the facts stand."""
     more: bool = False
     """Whether there are further facts, after the last one here."""
 
@@ -32,7 +35,7 @@ class Story(NamedTuple):
 class Viewer(NamedTuple):
     """Who is shown the texts, and of what: one exchange, or with no `mo` a consumer's trail."""
 
-    key: str
+    grant: AccessGranted
     mo: str | None
     origin: Origin
 
@@ -63,7 +66,7 @@ async def read_trail(desk: Desk, consumer: str, after: int, limit: int) -> Story
     rows, head = await desk.log.read((Interest((tag("consumer", consumer),), after=after),))
     if not rows and not after:
         raise UnknownConsumer(consumer)
-    return Story(rows[:limit], head, more=len(rows) > limit)
+    return Story(rows[:limit], head, after, more=len(rows) > limit)
 
 
 async def show_texts(desk: Desk, story: Story, viewer: Viewer, now: datetime) -> Texts:
@@ -72,9 +75,9 @@ async def show_texts(desk: Desk, story: Story, viewer: Viewer, now: datetime) ->
     keys = await desk.keys.find({data_key_of(one.fact) for one, _ in sealed})
     consumers = sorted({data_key_of(one.fact).consumer for one, _ in sealed})
     last = story.rows[-1].position if story.rows else 0
-    shown = [Shown(consumer, viewer.mo, last) for consumer in consumers]
+    shown = [Shown(consumer, viewer.mo, story.after, last) for consumer in consumers]
     if shown:
-        await disclose(desk, shown, viewer.key, viewer.origin, now)
+        await disclose(desk, shown, viewer.grant, viewer.origin, now)
     return {one.position: _opened(keys, one, text) for one, text in sealed}
 
 

@@ -4,18 +4,23 @@ The answer to a message is told from its stored facts, after the commit, the sam
 first time and for a repeat.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from ledger.commands.desk import Desk, KeyWanted, Learn, Settled, data_key_of
 from ledger.decisions import exchange, receipt
-from ledger.decisions.refusals import ConflictingDuplicate, UnknownGateway, UnknownLink
+from ledger.decisions.refusals import (
+    ConflictingDuplicate,
+    StatedTimeMissing,
+    UnknownGateway,
+    UnknownLink,
+)
 from ledger.decisions.story import Known, Mo, mo_id
-from ledger.facts.base import Draft, Recorded
+from ledger.facts.base import Draft, Recorded, Sealed
 from ledger.facts.book import GatewayDeclared
-from ledger.facts.registry import REGISTRY, Origin, fact_id, stored_name
-from ledger.facts.tags import tag
+from ledger.facts.registry import REGISTRY, Origin, stored_name
+from ledger.facts.tags import TRADE, tag
 from ledger.facts.traffic import (
     Billed,
     ConflictingDuplicateReceived,
@@ -23,7 +28,15 @@ from ledger.facts.traffic import (
     MtEmitted,
 )
 from ledger.log.rows import Interest
-from ledger.vault import DataKeyId, WrongKey, fingerprint, pseudonym, unseal, utc_month
+from ledger.vault import (
+    DataKeyId,
+    WrongKey,
+    fingerprint,
+    pseudonym,
+    sender_form,
+    unseal,
+    utc_month,
+)
 
 _EMITTED = frozenset({stored_name(MtEmitted)})
 
@@ -77,6 +90,7 @@ async def receive_mo(
     Raises:
         UnknownGateway: the gateway was not declared in this book.
         UnknownLink: it was not declared with the link that it names.
+        StatedTimeMissing: its ids come again, and it does not say when this was sent.
         ConflictingDuplicate: another message came under this id; both are kept.
         RulesOutdated: this process decides by other rules than the book.
     """
@@ -104,19 +118,25 @@ async def receive_receipt(
 
     Raises:
         UnknownGateway: the gateway was not declared in this book.
+        RulesOutdated: this process decides by other rules than the book.
     """
 
     async def once() -> Settled:
         report = _report(desk, incoming, arrived_at)
         charge = await _charge_on(desk, report.mt)
 
+        zone = desk.known(arrived_at).rules.zone
+
         def decide(history: list[Recorded]) -> list[Draft]:
             known = receipt.message((one.fact for one in history), report.mt)
             if known.emitted and known.emitted.ref.charge != charge:
                 raise ChargeUnread
-            return receipt.receive(report, known, desk.book, desk.rules.pack.zone)
+            return receipt.receive(report, known, desk.book, zone)
 
-        query = [Interest((tag("mt", report.mt),))]
+        query = [
+            Interest((tag("mt", report.mt),)),
+            Interest((TRADE,), after=desk.catalogue.position),
+        ]
         if charge is not None:
             query.append(Interest((tag("charge", charge),)))
         return await desk.settle(tuple(query), decide, origin)
@@ -161,28 +181,35 @@ def _judge(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, 
         raise UnknownLink(incoming.gateway, incoming.smsc)
     at, stated = _judge_time(incoming.stated_at, arrived_at, _tolerance(desk, gateway, arrived_at))
     known = desk.known(at)
-    # By the gateway's own time, however wrong: it is the same when the message comes again.
-    day = (incoming.stated_at or arrived_at).astimezone(UTC).date().isoformat()
+    sender = sender_form(known.rules.consumer_kind, incoming.sender)
     mo = Mo(
-        mo=mo_id(
-            desk.book,
-            incoming.gateway,
-            incoming.gateway_message_id,
-            day if gateway.recycles_ids else "",
-        ),
+        mo=mo_id(desk.book, incoming.gateway, incoming.gateway_message_id, _day(incoming, gateway)),
         gateway=incoming.gateway,
         smsc=incoming.smsc,
         gateway_message_id=incoming.gateway_message_id,
         operator_message_id=incoming.operator_message_id,
-        consumer=_consumer(desk, known, incoming, operator, at),
+        consumer=_consumer(desk, known, (operator, incoming.short_code, sender), at),
         short_code=incoming.short_code,
         operator=operator,
+        sender=sender,
         text=incoming.text,
         fingerprint="",
         occurred_at=at,
         stated_at=stated,
     )
     return mo, known
+
+
+def _day(incoming: IncomingMo, gateway: GatewayDeclared) -> str:
+    """Give the day that tells an id from the same one of another day, where ids come again.
+
+    By the gateway's own time, however wrong: it is the same when the message comes again.
+    """
+    if not gateway.recycles_ids:
+        return ""
+    if incoming.stated_at is None:
+        raise StatedTimeMissing(incoming.gateway)
+    return incoming.stated_at.astimezone(UTC).date().isoformat()
 
 
 def _tolerance(desk: Desk, gateway: GatewayDeclared, at: datetime) -> timedelta:
@@ -194,60 +221,82 @@ def _tolerance(desk: Desk, gateway: GatewayDeclared, at: datetime) -> timedelta:
 def _judge_time(
     stated: datetime | None, arrived_at: datetime, tolerance: timedelta
 ) -> tuple[datetime, str | None]:
-    """Take the gateway's time, or ours where the two are too far apart; ours keeps theirs."""
+    """Take the gateway's time, or ours where the two are too far apart; ours keeps theirs.
+
+    Nothing happens after it has reached us, so a clock that is ahead gives way at once. A change
+    of the catalogue, which never lies before its recording, then comes after every message that
+    was judged without it.
+    """
     if stated is None:
         return arrived_at, None
-    if abs(stated - arrived_at) > tolerance:
+    if not arrived_at - tolerance <= stated <= arrived_at:
         return arrived_at, stated.isoformat()
     return stated.astimezone(UTC), None
 
 
-def _consumer(desk: Desk, known: Known, incoming: IncomingMo, operator: str, at: datetime) -> str:
-    """Name the consumer: an alias within its operator and the code's group, a number anywhere."""
-    rules = known.rules
+def _consumer(desk: Desk, known: Known, wrote: tuple[str, str, str], at: datetime) -> str:
+    """Name the consumer: an alias within its operator and the code's group, a number anywhere.
+
+    `wrote` is the operator, the code and the sender. A code that is closed keeps its group.
+    """
+    rules, (operator, short_code, sender) = known.rules, wrote
     if rules.consumer_scope == "operator_and_alias_group":
-        code = known.catalogue.code(incoming.short_code, operator, at)
-        scope = (operator, code.alias_group if code else f"code {incoming.short_code}")
+        group = known.catalogue.alias_group(short_code, operator, at)
+        scope = (operator, group or f"code {short_code}")
     else:
         scope = ("book",)
-    named = (desk.book, rules.consumer_kind, *scope, incoming.sender)
+    named = (desk.book, rules.consumer_kind, *scope, sender)
     return pseudonym(desk.keys.pseudonym_key, desk.keys.pseudonym_version, *named)
 
 
 async def _settle_mo(
     desk: Desk, mo: Mo, known: Known, origin: Origin, keys: dict[DataKeyId, bytes | None]
 ) -> Answer:
+    names: dict[str, str] = {}
+
     def fingerprint_of(stored: MoReceived | ConflictingDuplicateReceived) -> str | None:
         key = data_key_of(stored)
         if key not in keys:
             raise KeyWanted(key)
-        return _fingerprint(keys[key] if _opens(keys[key], desk.book, stored) else None, mo)
+        name = names.get(stored.fingerprint)
+        return _fingerprint(keys[key] if _opens(keys[key], name, stored.text) else None, mo)
 
     def decide(history: list[Recorded]) -> list[Draft]:
-        facts = [one.fact for one in history]
-        return exchange.receive(mo, facts, known, fingerprint_of)
+        names.update(_names(history))
+        return exchange.receive(mo, [one.fact for one in history], known, fingerprint_of)
 
     held = {key: secret for key, secret in keys.items() if secret is not None}
     settled = await desk.settle(exchange.rests_on(mo, known), decide, origin, held)
-    received = [one.fact for one in settled.facts if isinstance(one.fact, MoReceived)]
-    if fingerprint_of(received[0]) not in {received[0].fingerprint, None}:
+    received = next(one.fact for one in settled.facts if isinstance(one.fact, MoReceived))
+    names.update(_names(settled.facts))
+    if fingerprint_of(received) not in {received.fingerprint, None}:
         raise ConflictingDuplicate(mo.mo)
     return await answer(desk, mo.mo, settled)
 
 
-def _opens(key: bytes | None, book: str, stored: MoReceived | ConflictingDuplicateReceived) -> bool:
-    """Tell whether a key sealed a stored message, or took the place of one that was destroyed."""
-    if key is None or stored.text is None or not isinstance(stored, MoReceived):
+def _names(history: Iterable[Recorded]) -> Iterator[tuple[str, str]]:
+    """Give the id of each message's fact by its fingerprint."""
+    for one in history:
+        if isinstance(one.fact, MoReceived | ConflictingDuplicateReceived):
+            yield one.fact.fingerprint, one.id
+
+
+def _opens(key: bytes | None, name: str | None, text: Sealed | None) -> bool:
+    """Tell whether a key sealed a stored text, or took the place of one that was destroyed.
+
+    `name` is the id of the text's fact, as it is stored.
+    """
+    if key is None or name is None or text is None:
         return True
     try:
-        unseal(key, fact_id(book, MoReceived, stored.subject), stored.text)
+        unseal(key, name, text)
     except WrongKey:
         return False
     return True
 
 
 def _fingerprint(key: bytes | None, mo: Mo) -> str | None:
-    return None if key is None else fingerprint(key, mo.consumer, mo.short_code, mo.text)
+    return None if key is None else fingerprint(key, mo.sender, mo.short_code, mo.text)
 
 
 async def answer(desk: Desk, mo: str, settled: Settled) -> Answer:

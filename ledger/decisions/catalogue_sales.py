@@ -97,8 +97,9 @@ def _code_problems(moment: _Moment) -> Iterator[Problem]:
             text = f"{moment.short_code} {one.keyword} has no price"
             yield from prospect.problem(text, (one, "keyword"))
         elif service is not None:
-            yield from _its_texts(_Sale(one, service, tariff), moment)
-            yield from _its_charges(_Sale(one, service, tariff), moment)
+            sale = _Sale(one, service, tariff.fact)
+            yield from _its_texts(sale, moment)
+            yield from _its_charges(sale, moment)
 
 
 def _assigned(moment: _Moment) -> list[KeywordAssigned]:
@@ -122,7 +123,7 @@ def _tariff_without_operator(moment: _Moment) -> Iterator[Problem]:
     then, at = moment.prospect.then, moment.at
     keywords = sorted(then.keywords.get(moment.short_code, ()))
     found = (then.tariff(moment.short_code, keyword, at) for keyword in ("", *keywords))
-    priced = {tariff.tariff: tariff for tariff in found if tariff and tariff.price}
+    priced = {one.fact.tariff: one.fact for one in found if one and one.fact.price}
     for tariff, opened in product(priced.values(), moment.openings):
         if then.operator_contract(opened.operator, tariff.tariff, at) is None:
             text = f"no contract with {opened.operator} covers {tariff.tariff}"

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from ledger.catalogue import Catalogue, Contract
-from ledger.facts.catalogue import ServiceDeclared, TariffSet
+from ledger.catalogue import Catalogue, Contract, Tariff
+from ledger.facts.catalogue import ServiceDeclared
 from ledger.facts.charges import (
     Acting,
     CaptureEvent,
@@ -26,8 +26,9 @@ class Purchase(NamedTuple):
     consumer: str
     short_code: str
     operator: str
+    keyword: str
     service: ServiceDeclared
-    tariff: TariffSet
+    tariff: Tariff
     occurred_at: datetime
 
     @property
@@ -58,16 +59,16 @@ def charge(
     """Decide whether the answer may be charged; `rules_fact` is the id of the rules' adoption."""
     terms = _above_ceiling(purchase, rules) or _terms(purchase, catalogue, rules)
     if isinstance(terms, Refusal):
-        return _refused(purchase, terms)
+        return _refused(purchase, terms, rules, rules_fact)
     shares = terms.operator.fact.share, terms.merchant.fact.share
     try:
-        amounts = split(purchase.tariff.price, terms.tax, *shares)
+        amounts = split(purchase.tariff.fact.price, terms.tax, *shares)
     except ImpossibleSplit:
-        return _refused(purchase, Refusal("impossible_split"))
+        return _refused(purchase, Refusal("impossible_split"), rules, rules_fact)
     return ChargeAuthorized(
         ref=_ref(purchase, terms, rules.acting, rules_fact),
         amounts=amounts,
-        currency=purchase.tariff.currency,
+        currency=purchase.tariff.fact.currency,
         captures_on=terms.captures_on,
         value_day=local_day(purchase.occurred_at, rules.zone),
         occurred_at=purchase.occurred_at,
@@ -78,11 +79,12 @@ def _above_ceiling(purchase: Purchase, rules: Rules) -> Refusal | None:
     """Hold the price against its code's range as the rules of that day have it."""
     found = rules.range_of(purchase.short_code)
     ceiling = found.ceiling if found else 0
-    return Refusal("price_above_ceiling", ceiling) if purchase.tariff.price > ceiling else None
+    above = purchase.tariff.fact.price > ceiling
+    return Refusal("price_above_ceiling", ceiling) if above else None
 
 
 def _terms(purchase: Purchase, catalogue: Catalogue, rules: Rules) -> Terms | Refusal:
-    at, tariff, operator = purchase.occurred_at, purchase.tariff.tariff, purchase.operator
+    at, tariff, operator = purchase.occurred_at, purchase.tariff.fact.tariff, purchase.operator
     with_operator = catalogue.operator_contract(operator, tariff, at)
     if with_operator is None:
         return Refusal("no_operator_contract")
@@ -108,9 +110,11 @@ def _ref(purchase: Purchase, terms: Terms, acting: Acting, rules_fact: str) -> C
         merchant=purchase.service.merchant,
         service=purchase.service.service,
         category=purchase.service.category,
+        keyword=purchase.keyword,
         short_code=purchase.short_code,
         operator=purchase.operator,
-        tariff=purchase.tariff.tariff,
+        tariff=purchase.tariff.fact.tariff,
+        tariff_version=purchase.tariff.id,
         operator_contract=terms.operator.id,
         merchant_contract=terms.merchant.id,
         rules=rules_fact,
@@ -118,7 +122,7 @@ def _ref(purchase: Purchase, terms: Terms, acting: Acting, rules_fact: str) -> C
     )
 
 
-def _refused(purchase: Purchase, why: Refusal) -> ChargeRefused:
+def _refused(purchase: Purchase, why: Refusal, rules: Rules, rules_fact: str) -> ChargeRefused:
     return ChargeRefused(
         charge=purchase.charge,
         leg="mt",
@@ -126,11 +130,17 @@ def _refused(purchase: Purchase, why: Refusal) -> ChargeRefused:
         consumer=purchase.consumer,
         merchant=purchase.service.merchant,
         service=purchase.service.service,
+        category=purchase.service.category,
+        keyword=purchase.keyword,
         short_code=purchase.short_code,
         operator=purchase.operator,
+        tariff=purchase.tariff.fact.tariff,
+        tariff_version=purchase.tariff.id,
+        rules=rules_fact,
         rule=why.rule,
-        amount=purchase.tariff.price,
+        amount=purchase.tariff.fact.price,
         limit=why.limit,
-        currency=purchase.tariff.currency,
+        currency=purchase.tariff.fact.currency,
+        value_day=local_day(purchase.occurred_at, rules.zone),
         occurred_at=purchase.occurred_at,
     )

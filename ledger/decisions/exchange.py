@@ -8,12 +8,13 @@ here. An unmatched message never authorises a charge.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ledger.catalogue import Tariff
 from ledger.decisions import opt_out
 from ledger.decisions.charging import Purchase, charge
 from ledger.decisions.keywords import candidates, normalise, service_word
-from ledger.decisions.story import Exchange, Known, Mo, UnmatchedReason, mt_id
+from ledger.decisions.story import Exchange, Known, Mo, mt_id
 from ledger.facts.base import Draft, Fact
-from ledger.facts.catalogue import KeywordAssigned, ServiceDeclared, ShortCodeOpened, TariffSet
+from ledger.facts.catalogue import KeywordAssigned, ServiceDeclared, ShortCodeOpened
 from ledger.facts.charges import ChargeRefused
 from ledger.facts.consent import OptedOut, OptOutLifted
 from ledger.facts.registry import stored_name
@@ -24,6 +25,7 @@ from ledger.facts.traffic import (
     KeywordMatched,
     MoReceived,
     MtKind,
+    UnmatchedReason,
 )
 from ledger.log.rows import Interest, Query
 from ledger.texts import Room, price_text, render
@@ -64,7 +66,7 @@ def receive(
     code = known.catalogue.code(mo.short_code, mo.operator, mo.occurred_at)
     word = service_word(mo.text, known.rules.service_words)
     if word is not None and word.kind == "stop":
-        _stop(exchange, code, word.word, word.rest)
+        _stop(exchange, code, word.word, _service_named(exchange, word.rest))
     elif code is None:
         exchange.unmatched("unknown_code")
     elif word is not None:
@@ -85,11 +87,16 @@ def _again(
         return []
     fact = ConflictingDuplicateReceived(
         mo=mo.mo,
+        gateway=mo.gateway,
+        smsc=mo.smsc,
+        gateway_message_id=mo.gateway_message_id,
+        operator_message_id=mo.operator_message_id,
         consumer=mo.consumer,
         short_code=mo.short_code,
         operator=mo.operator,
         fingerprint=mo.fingerprint,
         occurred_at=mo.occurred_at,
+        stated_at=mo.stated_at,
     )
     return [Draft(fact, n=len(conflicts), exchange=mo.mo, text=mo.text)]
 
@@ -100,19 +107,36 @@ class _Wanted(NamedTuple):
     assignment: KeywordAssigned
     argument: str
     service: ServiceDeclared
-    tariff: TariffSet
+    tariff: Tariff
 
 
 def _answer(exchange: Exchange, code: ShortCodeOpened) -> None:
     """Answer a message that is no service word: the service it names, or an error, free."""
     wanted = _wanted(exchange)
-    if isinstance(wanted, str):
-        exchange.lift(None)
+    found = isinstance(wanted, _Wanted)
+    if found and (word := _stop_word_after(exchange, wanted)):
+        _stop(exchange, code, word, wanted.service)
+        return
+    service = wanted.service.service if found else None
+    mo = exchange.mo
+    if opt_out.sent_before(exchange.scopes, mo.short_code, service, mo.occurred_at):
+        exchange.unmatched("stopped_since")
+        return
+    exchange.lift(service)
+    if found:
+        _sell(exchange, code, wanted)
+    else:
         exchange.unmatched(wanted)
         _send_free(exchange, "error", code.error_text, code)
-        return
-    exchange.lift(wanted.service.service)
-    _sell(exchange, code, wanted)
+
+
+def _stop_word_after(exchange: Exchange, wanted: _Wanted) -> str | None:
+    """Recognise `JEU STOP`: nothing but STOP after a keyword, unless the service sells that."""
+    argument = normalise(wanted.argument)
+    word = " ".join(argument)
+    if exchange.known.rules.service_words.get(word) != "stop":
+        return None
+    return None if argument in map(normalise, wanted.service.choices) else word
 
 
 def _wanted(exchange: Exchange) -> "_Wanted | UnmatchedReason":
@@ -139,13 +163,14 @@ def _sell(exchange: Exchange, code: ShortCodeOpened, wanted: _Wanted) -> None:
         consumer=mo.consumer,
         short_code=mo.short_code,
         operator=mo.operator,
+        keyword=wanted.assignment.keyword,
         service=wanted.service,
         tariff=wanted.tariff,
         occurred_at=mo.occurred_at,
     )
     exchange.add(_matched(exchange, wanted), wanted.argument)
     text = _reply(exchange, wanted)
-    if not wanted.tariff.price:
+    if not wanted.tariff.fact.price:
         exchange.emit("content", text, purchase, None)
         return
     made = charge(purchase, known.catalogue, known.rules, known.rules_fact)
@@ -168,26 +193,30 @@ def _matched(exchange: Exchange, wanted: _Wanted) -> KeywordMatched:
         choice=choices.get(normalise(wanted.argument)),
         merchant=wanted.service.merchant,
         service=wanted.service.service,
-        tariff=wanted.tariff.tariff,
-        price=wanted.tariff.price,
-        currency=wanted.tariff.currency,
+        tariff=wanted.tariff.fact.tariff,
+        tariff_version=wanted.tariff.id,
+        price=wanted.tariff.fact.price,
+        currency=wanted.tariff.fact.currency,
         catalogue_position=exchange.known.catalogue.position,
         occurred_at=mo.occurred_at,
     )
 
 
-def _stop(exchange: Exchange, code: ShortCodeOpened | None, word: str, rest: str) -> None:
+def _stop(
+    exchange: Exchange, code: ShortCodeOpened | None, word: str, meant: ServiceDeclared | None
+) -> None:
     """Let a consumer stop what the word is about; confirm it once, free, and then be silent.
 
     STOP counts on a code that is closed or that nobody opened, too; there it has no text.
     """
     mo, rule = exchange.mo, exchange.known.rules.stop
-    meant = _service_named(exchange, rest)
     if meant is not None and rule.with_keyword != "service":
         meant = None
     service = meant.service if meant else None
-    if opt_out.silenced(exchange.scopes, mo.short_code, service):
+    since = exchange.scopes.get(opt_out.Scope(mo.short_code, service))
+    if since is not None and mo.occurred_at <= since:
         return
+    silent = opt_out.silenced(exchange.scopes, mo.short_code, service)
     exchange.add(
         OptedOut(
             consumer=mo.consumer,
@@ -200,7 +229,7 @@ def _stop(exchange: Exchange, code: ShortCodeOpened | None, word: str, rest: str
             occurred_at=mo.occurred_at,
         )
     )
-    if code is not None and rule.confirmations:
+    if code is not None and rule.confirmations and not silent:
         _send_free(exchange, "opt_out_confirmation", code.stop_text, code)
 
 
@@ -242,7 +271,7 @@ def _reply(exchange: Exchange, wanted: _Wanted) -> str:
     values = {
         "code": exchange.mo.short_code,
         "argument": wanted.argument,
-        "price": price_text(wanted.tariff.price, wanted.tariff.currency),
+        "price": price_text(wanted.tariff.fact.price, wanted.tariff.fact.currency),
         "publisher": wanted.service.publisher,
         "desk": wanted.service.desk,
         "service": wanted.service.name,

@@ -9,7 +9,8 @@ from ledger.rules.pack import RulePack
 from ledger.rules.settings import Settings
 
 PSEUDONYM_SCHEME = "hmac-sha256-128/v1"
-"""HMAC-SHA-256 of (book, kind, scope, value), its first 128 bits; see `ledger.vault.pseudonym`."""
+"""HMAC-SHA-256 of (book, kind, scope, value), its first 128 bits; see `pseudonym` and
+`sender_form` in `ledger.vault`."""
 
 
 def open_book(

@@ -1,10 +1,12 @@
 """What a consumer has stopped, and what a new message of theirs lifts.
 
 Scopes nest: every service on a code, or one service on it. The same consumer's silence is
-told from facts alone.
+told from facts alone. Messages may reach us in another order than they were sent, so each
+scope keeps the moment of its STOP: what was sent before it lifts nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from ledger.facts.base import Fact
@@ -18,26 +20,45 @@ class Scope(NamedTuple):
     service: str | None
 
 
-def stopped(facts: Iterable[Fact]) -> frozenset[Scope]:
+Stopped = Mapping[Scope, datetime]
+"""Each scope that is stopped, with when the consumer said so, the last time."""
+
+
+def stopped(facts: Iterable[Fact]) -> Stopped:
     """Fold the scopes that one consumer has stopped and not opened again."""
-    scopes: set[Scope] = set()
+    scopes: dict[Scope, datetime] = {}
     for fact in facts:
         if isinstance(fact, OptedOut):
-            scopes.add(Scope(fact.short_code, fact.service))
+            scope = Scope(fact.short_code, fact.service)
+            scopes[scope] = max(fact.occurred_at, scopes.get(scope, fact.occurred_at))
         elif isinstance(fact, OptOutLifted):
-            scopes.discard(Scope(fact.short_code, fact.service))
-    return frozenset(scopes)
+            scopes.pop(Scope(fact.short_code, fact.service), None)
+    return scopes
 
 
-def silenced(scopes: frozenset[Scope], short_code: str, service: str | None) -> bool:
+def covering(scopes: Stopped, short_code: str, service: str | None) -> Stopped:
+    """Give the scopes that keep a service silent (None: the code as a whole)."""
+    over = {Scope(short_code, None), Scope(short_code, service)}
+    return {scope: since for scope, since in scopes.items() if scope in over}
+
+
+def silenced(scopes: Stopped, short_code: str, service: str | None) -> bool:
     """Tell whether nothing may be sent for a service (None: for the code as a whole)."""
-    return Scope(short_code, None) in scopes or Scope(short_code, service) in scopes
+    return bool(covering(scopes, short_code, service))
 
 
-def lifted_by(scopes: frozenset[Scope], short_code: str, service: str | None) -> tuple[Scope, ...]:
+def sent_before(scopes: Stopped, short_code: str, service: str | None, at: datetime) -> bool:
+    """Tell whether a message of `at` was sent before a STOP that covers it.
+
+    Links tell time in whole seconds, so in the same second the order of arrival counts.
+    """
+    return any(at < since for since in covering(scopes, short_code, service).values())
+
+
+def lifted_by(scopes: Stopped, short_code: str, service: str | None) -> tuple[Scope, ...]:
     """Give the scopes that a message to a code lifts, `service` being what it asked for.
 
     The code's own scope, and the service's; other services that were stopped stay so.
     """
-    found = {Scope(short_code, None), Scope(short_code, service)} & scopes
+    found = covering(scopes, short_code, service)
     return tuple(sorted(found, key=lambda scope: scope.service or ""))

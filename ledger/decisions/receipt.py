@@ -71,7 +71,7 @@ def message(facts: Iterable[Fact], mt: str) -> Message:
 
 def receive(receipt: Receipt, known: Message, book: str, zone: str) -> list[Draft]:
     """Decide what a receipt adds: itself once, and what it means for the charge."""
-    if known.emitted is None:
+    if known.emitted is None or known.emitted.ref.gateway != receipt.gateway:
         return _orphan(receipt, known)
     if _is_repeat(receipt, known):
         return []
@@ -85,7 +85,9 @@ def receive(receipt: Receipt, known: Message, book: str, zone: str) -> list[Draf
 def join(known: Message, book: str, zone: str) -> list[Draft]:
     """Decide on the receipts that came before their message, now that it is there."""
     drafts: list[Draft] = []
-    for orphan in known.orphans:
+    for place, orphan in enumerate(known.orphans):
+        if known.emitted is None or orphan.gateway != known.emitted.ref.gateway:
+            continue  # Another gateway's word is evidence, and nothing more.
         receipt = Receipt(
             mt=orphan.mt,
             gateway=orphan.gateway,
@@ -99,7 +101,8 @@ def join(known: Message, book: str, zone: str) -> list[Draft]:
         new = receive(receipt, known, book, zone)
         for draft in new:
             known = _take_in(known, draft.fact, orphan.mt)
-        drafts.extend(new)
+        cause = fact_id(book, DeliveryOrphaned, orphan.mt, place)
+        drafts.extend(draft._replace(caused_by=draft.caused_by or cause) for draft in new)
     return drafts
 
 
@@ -115,11 +118,7 @@ def effect_of(receipt: Receipt, captures_on: str) -> Effect:
             accepted = receipt.outcome in {"submitted", "buffered", "delivered"}
             return "capture" if accepted else _release_if(receipt, "rejected")
         case "delivered":
-            return (
-                "capture"
-                if receipt.outcome == "delivered"
-                else _release_if(receipt, "rejected", "failed")
-            )
+            return _by_delivery(receipt)
         case "billed_flag":
             return _by_flag(receipt)
         case _:
@@ -128,6 +127,13 @@ def effect_of(receipt: Receipt, captures_on: str) -> Effect:
 
 def _release_if(receipt: Receipt, *outcomes: str) -> Effect:
     return "release" if receipt.outcome in outcomes else "none"
+
+
+def _by_delivery(receipt: Receipt) -> Effect:
+    """Where delivery captures, one that says *not billed* settles nothing either way."""
+    if receipt.outcome == "delivered":
+        return "none" if receipt.billed == "no" else "capture"
+    return _release_if(receipt, "rejected", "failed")
 
 
 def _by_flag(receipt: Receipt) -> Effect:
@@ -179,9 +185,9 @@ def _moved(charge: Charge | None, fact: Fact) -> Charge | None:
 
 
 def _orphan(receipt: Receipt, known: Message) -> list[Draft]:
-    """Keep a receipt for a message that we do not know, once."""
-    said = (receipt.outcome, receipt.billed, receipt.raw_status)
-    if said in {(one.outcome, one.billed, one.raw_status) for one in known.orphans}:
+    """Keep a receipt for a message that we do not know, or not from that gateway, once."""
+    said = (receipt.gateway, receipt.outcome, receipt.billed)
+    if said in {(one.gateway, one.outcome, one.billed) for one in known.orphans}:
         return []
     fact = DeliveryOrphaned(
         mt=receipt.mt,
@@ -209,8 +215,8 @@ def _record(receipt: Receipt, known: Message, emitted: MtEmitted) -> Draft:
     if receipt.outcome == "submitted":
         submitted = MtSubmitted(
             ref=ref,
-            gateway=receipt.gateway,
             billed=receipt.billed,
+            raw_status=receipt.raw_status,
             operator_message_id=receipt.operator_message_id,
             occurred_at=receipt.occurred_at,
             stated_at=receipt.stated_at,
@@ -218,10 +224,10 @@ def _record(receipt: Receipt, known: Message, emitted: MtEmitted) -> Draft:
         return Draft(submitted, n=len(known.submitted), exchange=ref.mo)
     received = DeliveryReceived(
         ref=ref,
-        gateway=receipt.gateway,
         outcome=receipt.outcome,
         billed=receipt.billed,
         raw_status=receipt.raw_status,
+        operator_message_id=receipt.operator_message_id,
         contradicts=_contradicts(receipt, known),
         occurred_at=receipt.occurred_at,
         stated_at=receipt.stated_at,
@@ -255,6 +261,7 @@ def _captured(
     was: Literal["authorized", "unresolved", "released"],
     zone: str,
 ) -> ChargeCaptured:
+    at = _not_before(authorized, receipt)
     return ChargeCaptured(
         ref=authorized.ref,
         amounts=authorized.amounts,
@@ -262,8 +269,8 @@ def _captured(
         authorized_day=authorized.value_day,
         was=was,
         mt=receipt.mt,
-        value_day=local_day(receipt.occurred_at, zone),
-        occurred_at=receipt.occurred_at,
+        value_day=local_day(at, zone),
+        occurred_at=at,
     )
 
 
@@ -273,6 +280,7 @@ def _released(
     was: Literal["authorized", "unresolved"],
     zone: str,
 ) -> ChargeReleased:
+    at = _not_before(authorized, receipt)
     return ChargeReleased(
         ref=authorized.ref,
         amounts=authorized.amounts,
@@ -281,9 +289,14 @@ def _released(
         was=was,
         mt=receipt.mt,
         reason=_reason(receipt),
-        value_day=local_day(receipt.occurred_at, zone),
-        occurred_at=receipt.occurred_at,
+        value_day=local_day(at, zone),
+        occurred_at=at,
     )
+
+
+def _not_before(authorized: ChargeAuthorized, receipt: Receipt) -> datetime:
+    """Give when a receipt counts: no charge ends before it began, whatever a clock says."""
+    return max(receipt.occurred_at, authorized.occurred_at)
 
 
 def _reason(receipt: Receipt) -> Literal["failed", "rejected", "not_billed"]:

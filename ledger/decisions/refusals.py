@@ -2,10 +2,13 @@
 
 Refusal
 ├── UnknownGateway          no such gateway was declared in this book
+├── StatedTimeMissing       a gateway whose ids come again must say when each message was sent
 ├── UnknownLink             the gateway names a link whose operator it was not declared with
 ├── ConflictingDuplicate    another message came under this id; kept as a fact of its own
 ├── UnknownExchange         no message of that id was received
 ├── UnknownConsumer         nothing is recorded of such a consumer
+├── BookNotOpen             the book has no first fact yet
+├── GatewayMissing          a gateway's key must name its gateway, and no other key may
 ├── MerchantMissing         a merchant's key must name one merchant, and no other key may
 ├── MerchantNotRegistered   this book does not know the merchant
 ├── UnknownKey              this book never granted that key
@@ -26,6 +29,31 @@ class UnknownGateway(Refusal):
     def __init__(self, gateway: str) -> None:
         super().__init__(f"no gateway {gateway!r} is declared")
         self.gateway = gateway
+
+
+class StatedTimeMissing(Refusal):
+    """A gateway whose ids come again must say when a message was sent, or a retry is another."""
+
+    def __init__(self, gateway: str) -> None:
+        super().__init__(f"gateway {gateway!r} uses its ids again, so it must state a time")
+        self.gateway = gateway
+
+
+class BookNotOpen(Refusal):
+    """The book has no first fact yet, so nothing else can be recorded in it."""
+
+    def __init__(self, book: str) -> None:
+        super().__init__(f"the book {book!r} is not open")
+        self.book = book
+
+
+class GatewayMissing(Refusal):
+    """A gateway's key must name the gateway it is for, and a key of another role may not."""
+
+    def __init__(self, role: str) -> None:
+        which = "a gateway" if role == "gateway" else "no gateway"
+        super().__init__(f"a key with the role {role} must name {which}")
+        self.role = role
 
 
 class UnknownLink(Refusal):

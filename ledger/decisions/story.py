@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from ledger.catalogue import Catalogue
 from ledger.decisions import opt_out, receipt
@@ -17,16 +17,15 @@ from ledger.facts.traffic import (
     MtEmitted,
     MtKind,
     MtRef,
+    UnmatchedReason,
 )
 from ledger.rules.inforce import Rules
 from ledger.texts import segments
 from ledger.words import derived_id
 
-UnmatchedReason = Literal["unknown_code", "no_words", "unknown_keyword", "not_on_sale"]
-
 
 class Mo(NamedTuple):
-    """A message as it reached us, in the clear, its consumer already a pseudonym."""
+    """A message as it reached us, in the clear; `sender` is whom the pseudonym names."""
 
     mo: str
     gateway: str
@@ -36,6 +35,7 @@ class Mo(NamedTuple):
     consumer: str
     short_code: str
     operator: str
+    sender: str
     text: str
     fingerprint: str
     occurred_at: datetime
@@ -143,6 +143,7 @@ class Exchange:
                 ref=MtRef(
                     mt=mt,
                     mo=self.mo.mo,
+                    gateway=self.mo.gateway,
                     consumer=self.mo.consumer,
                     short_code=self.mo.short_code,
                     operator=self.mo.operator,
@@ -151,7 +152,9 @@ class Exchange:
                     charge=charge_id,
                 ),
                 kind=kind,
-                billing_code=sold.tariff.billing_code if sold and charge_id else free,
+                billing_code=sold.tariff.fact.billing_code if sold and charge_id else free,
+                tariff=sold.tariff.fact.tariff if sold else None,
+                tariff_version=sold.tariff.id if sold else None,
                 parts=segments(text).parts,
                 occurred_at=self.mo.occurred_at,
             ),

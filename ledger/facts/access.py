@@ -21,6 +21,8 @@ class AccessGranted(Fact, frozen=True, kw_only=True, tag="access_granted.v1"):
     role: Role
     merchant: ShortId | None = None
     """The only merchant a merchant's key may see."""
+    gateway: ShortId | None = None
+    """The only gateway that a gateway's key may speak for."""
     label: str
     expires_at: Instant
     occurred_at: Instant
@@ -49,11 +51,13 @@ class EvidenceDisclosed(Fact, frozen=True, kw_only=True, tag="evidence_disclosed
 
     disclosure: HexId
     key: KeyId
+    role: Role
     consumer: Consumer
     mo: HexId | None = None
-    """The one exchange that was shown; none means the consumer's whole trail."""
+    """The one exchange that was shown; none means a stretch of the consumer's trail."""
+    after_position: int = 0
     through_position: int
-    """The last position that was shown."""
+    """The first position after which, and the last up to which it was shown."""
     occurred_at: Instant
 
     @property

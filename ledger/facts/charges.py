@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from ledger.facts.base import Consumer, Fact, HexId, Leg, Operator, ShortCode, ShortId
-from ledger.facts.catalogue import Category
+from ledger.facts.catalogue import Category, Keyword
 from ledger.money import Currency, Micros, Waterfall
 from ledger.words import Instant, LocalDay
 
@@ -42,9 +42,12 @@ class ChargeRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     merchant: ShortId
     service: ShortId
     category: Category
+    keyword: Keyword
     short_code: ShortCode
     operator: Operator
     tariff: ShortId
+    tariff_version: HexId
+    """The fact that set it."""
     operator_contract: HexId
     """The fact that agreed it."""
     merchant_contract: HexId
@@ -79,12 +82,18 @@ class ChargeRefused(Fact, frozen=True, kw_only=True, tag="charge_refused.v1"):
     consumer: Consumer
     merchant: ShortId
     service: ShortId
+    category: Category
+    keyword: Keyword
     short_code: ShortCode
     operator: Operator
+    tariff: ShortId
+    tariff_version: HexId
+    rules: HexId
     rule: ChargeRule
     amount: Micros
     limit: Micros | None = None
     currency: Currency
+    value_day: LocalDay
     occurred_at: Instant
 
     @property

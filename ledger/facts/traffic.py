@@ -14,12 +14,21 @@ MtKind = Literal["content", "error", "service_word", "opt_out_confirmation"]
 GatewayMessageId = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
+UnmatchedReason = Literal[
+    "unknown_code", "no_words", "unknown_keyword", "not_on_sale", "stopped_since"
+]
+"""Not on sale: the keyword is assigned, but its service or price is not in force. Stopped since:
+the message was sent before a STOP that reached us first."""
+
+
 class MtRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Which message it is and to whom; the same on all its facts."""
 
     mt: HexId
     mo: HexId
     """The MO that it answers."""
+    gateway: ShortId
+    """Where that MO came in, and so the only one whose receipts count."""
     consumer: Consumer
     short_code: ShortCode
     operator: Operator
@@ -42,7 +51,7 @@ class MoReceived(Fact, frozen=True, kw_only=True, tag="mo_received.v1"):
     operator: Operator
     text: Sealed | None = None
     fingerprint: HexId
-    """HMAC of (consumer, code, text) under the data key: the same message has the same."""
+    """HMAC of (sender, code, text) under the data key: the same message has the same."""
     occurred_at: Instant
     stated_at: str | None = None
     """The gateway's own time as it wrote it, where it was too far from ours to be taken."""
@@ -60,12 +69,17 @@ class ConflictingDuplicateReceived(
 
     mo: HexId
     """The id that both claim."""
+    gateway: ShortId
+    smsc: str
+    gateway_message_id: GatewayMessageId
+    operator_message_id: str | None = None
     consumer: Consumer
     short_code: ShortCode
     operator: Operator
     text: Sealed | None = None
     fingerprint: HexId
     occurred_at: Instant
+    stated_at: str | None = None
 
     @property
     def subject(self) -> str:
@@ -88,6 +102,8 @@ class KeywordMatched(Fact, frozen=True, kw_only=True, tag="keyword_matched.v1"):
     merchant: ShortId
     service: ShortId
     tariff: ShortId
+    tariff_version: HexId
+    """The fact that set it."""
     price: Micros
     currency: Currency
     catalogue_position: int
@@ -107,8 +123,7 @@ class KeywordUnmatched(Fact, frozen=True, kw_only=True, tag="keyword_unmatched.v
     consumer: Consumer
     short_code: ShortCode
     operator: Operator
-    reason: Literal["unknown_code", "no_words", "unknown_keyword", "not_on_sale"]
-    """Not on sale: the keyword is assigned, but its service or price is not in force."""
+    reason: UnmatchedReason
     catalogue_position: int
     occurred_at: Instant
 
@@ -125,6 +140,9 @@ class MtEmitted(Fact, frozen=True, kw_only=True, tag="mt_emitted.v1"):
     kind: MtKind
     billing_code: str
     """What tells the operator the price, the free code included."""
+    tariff: ShortId | None = None
+    tariff_version: HexId | None = None
+    """The fact that set the tariff; none for a message that is free whatever it answers."""
     parts: Annotated[int, Meta(ge=1)]
     text: Sealed | None = None
     occurred_at: Instant
@@ -139,8 +157,8 @@ class MtSubmitted(Fact, frozen=True, kw_only=True, tag="mt_submitted.v1"):
     """The operator's SMSC accepted the message: neither delivered nor billed yet."""
 
     ref: MtRef
-    gateway: ShortId
     billed: Billed = "unknown"
+    raw_status: str
     operator_message_id: str | None = None
     occurred_at: Instant
     stated_at: str | None = None
@@ -155,10 +173,10 @@ class DeliveryReceived(Fact, frozen=True, kw_only=True, tag="delivery_received.v
     """A receipt said what became of a message, and perhaps whether it was billed."""
 
     ref: MtRef
-    gateway: ShortId
     outcome: Outcome
     billed: Billed
     raw_status: str
+    operator_message_id: str | None = None
     contradicts: bool = False
     """Whether an earlier receipt of the same message said otherwise: its end, or whether billed."""
     occurred_at: Instant
@@ -171,7 +189,7 @@ class DeliveryReceived(Fact, frozen=True, kw_only=True, tag="delivery_received.v
 
 
 class DeliveryOrphaned(Fact, frozen=True, kw_only=True, tag="delivery_orphaned.v1"):
-    """A receipt named a message that we do not know, so far."""
+    """A receipt named a message that we do not know so far, or not from that gateway."""
 
     mt: HexId
     gateway: ShortId

@@ -90,7 +90,8 @@ class Api:
     ) -> str:
         """Give a new key, valid for some days."""
         served = self.books.by_name[book]
-        wanted = Wanted(role, "test", self.now + timedelta(days=days), merchant)
+        gateway = GATEWAY if role == "gateway" else None
+        wanted = Wanted(role, "test", self.now + timedelta(days=days), merchant, gateway)
         origin = ORIGIN._replace(book=book)
         issued = self.portal.call(issue_key, served.desk, wanted, origin, self.now)
         served.forget_grants()

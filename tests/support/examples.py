@@ -49,14 +49,16 @@ AMOUNTS = Waterfall(
 )
 WHERE = {"consumer": CONSUMER, "short_code": "81014", "operator": "20801"}
 SOLD = {"merchant": "ludotel", "service": "quiz"}
-MT_REF = MtRef(mt=MT, mo=MO, charge=CHARGE, **WHERE, **SOLD)
-FREE_REF = MtRef(mt=MT, mo=MO, **WHERE)
+MT_REF = MtRef(mt=MT, mo=MO, gateway="kannel", charge=CHARGE, **WHERE, **SOLD)
+FREE_REF = MtRef(mt=MT, mo=MO, gateway="kannel", **WHERE)
 CHARGE_REF = ChargeRef(
     charge=CHARGE,
     leg="mt",
     mo=MO,
     category="content",
+    keyword="JEU",
     tariff="t-81014",
+    tariff_version=FACT,
     operator_contract=FACT,
     merchant_contract=FACT,
     rules=FACT,
@@ -105,7 +107,7 @@ def _book() -> Iterator[Fact]:
 
 
 def _traffic() -> Iterator[Fact]:
-    report = {"gateway": "kannel", "occurred_at": AT, "stated_at": STATED}
+    report = {"operator_message_id": "op-2", "occurred_at": AT, "stated_at": STATED}
     yield MoReceived(
         mo=MO,
         gateway="kannel",
@@ -119,7 +121,16 @@ def _traffic() -> Iterator[Fact]:
         **WHERE,
     )
     yield ConflictingDuplicateReceived(
-        mo=MO, text=SEALED, fingerprint=PRINT, occurred_at=AT, **WHERE
+        mo=MO,
+        gateway="kannel",
+        smsc="orange",
+        gateway_message_id="m-1",
+        operator_message_id="op-9",
+        text=SEALED,
+        fingerprint=PRINT,
+        occurred_at=AT,
+        stated_at=STATED,
+        **WHERE,
     )
     yield KeywordMatched(
         mo=MO,
@@ -127,6 +138,7 @@ def _traffic() -> Iterator[Fact]:
         text=SEALED,
         choice="1",
         tariff="t-81014",
+        tariff_version=FACT,
         price=3_000_000,
         currency="EUR",
         catalogue_position=99,
@@ -138,19 +150,21 @@ def _traffic() -> Iterator[Fact]:
         mo=MO, reason="unknown_keyword", catalogue_position=99, occurred_at=AT, **WHERE
     )
     yield MtEmitted(
-        ref=MT_REF, kind="content", billing_code="P300", parts=1, text=SEALED, occurred_at=AT
+        ref=MT_REF,
+        kind="content",
+        billing_code="P300",
+        tariff="t-81014",
+        tariff_version=FACT,
+        parts=1,
+        text=SEALED,
+        occurred_at=AT,
     )
-    yield MtSubmitted(ref=MT_REF, operator_message_id="op-2", **report)
+    yield MtSubmitted(ref=MT_REF, billed="yes", raw_status="8", **report)
     yield DeliveryReceived(
         ref=MT_REF, outcome="failed", billed="no", raw_status="2", contradicts=True, **report
     )
     yield DeliveryOrphaned(
-        mt=MT,
-        outcome="submitted",
-        billed="unknown",
-        raw_status="8",
-        operator_message_id="op-2",
-        **report,
+        mt=MT, gateway="kannel", outcome="submitted", billed="unknown", raw_status="8", **report
     )
 
 
@@ -160,10 +174,16 @@ def _charges() -> Iterator[Fact]:
         charge=CHARGE,
         leg="mt",
         mo=MO,
+        category="content",
+        keyword="JEU",
+        tariff="t-81014",
+        tariff_version=FACT,
+        rules=FACT,
         rule="price_above_ceiling",
         amount=4_500_001,
         limit=4_500_000,
         currency="EUR",
+        value_day=DAY,
         occurred_at=AT,
         **WHERE,
         **SOLD,
@@ -236,9 +256,25 @@ def _access() -> Iterator[Fact]:
         expires_at=AT,
         occurred_at=AT,
     )
+    yield AccessGranted(
+        key=key[::-1],
+        secret_sha256=SHA,
+        role="gateway",
+        gateway="kannel",
+        label="kannel",
+        expires_at=AT,
+        occurred_at=AT,
+    )
     yield AccessRevoked(key=key, reason="lost", occurred_at=AT)
     yield EvidenceDisclosed(
-        disclosure=FACT, key=key, consumer=CONSUMER, mo=MO, through_position=99, occurred_at=AT
+        disclosure=FACT,
+        key=key,
+        role="regulator",
+        consumer=CONSUMER,
+        mo=MO,
+        after_position=7,
+        through_position=99,
+        occurred_at=AT,
     )
 
 
@@ -246,7 +282,6 @@ def _spare() -> Iterator[Fact]:
     yield MtEmitted(ref=FREE_REF, kind="error", billing_code="FREE", parts=1, occurred_at=AT)
     yield DeliveryReceived(
         ref=FREE_REF,
-        gateway="kannel",
         outcome="delivered",
         billed="unknown",
         raw_status="",

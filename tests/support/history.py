@@ -127,7 +127,8 @@ class History:
         ref = reference(self.book, name, **terms)
         shared = {"consumer": ref.consumer, "short_code": ref.short_code, "operator": ref.operator}
         sold = {"merchant": ref.merchant, "service": ref.service}
-        answer = MtRef(mt=derived_id("mt", name), mo=ref.mo, charge=ref.charge, **shared, **sold)
+        mt = derived_id("mt", name)
+        answer = MtRef(mt=mt, mo=ref.mo, gateway="kannel", charge=ref.charge, **shared, **sold)
         self.add(
             at,
             MoReceived(
@@ -146,6 +147,7 @@ class History:
                 mo=ref.mo,
                 keyword="WIN",
                 tariff=ref.tariff,
+                tariff_version=ref.tariff_version,
                 price=price,
                 currency="EUR",
                 catalogue_position=1,
@@ -160,7 +162,7 @@ class History:
             MtEmitted(ref=answer, kind="content", billing_code="T300", parts=1, occurred_at=at),
         )
         later = at + timedelta(seconds=1)
-        self.add(later, MtSubmitted(ref=answer, gateway="kannel", occurred_at=later))
+        self.add(later, MtSubmitted(ref=answer, raw_status="8", occurred_at=later))
 
     def _leave(self, name: str, state: str, at: datetime) -> dict:
         standing = self._charges[name]
@@ -201,9 +203,11 @@ def reference(book: str, name: str, **terms: str) -> ChargeRef:
         "merchant": MERCHANT,
         "service": SERVICE,
         "category": "content",
+        "keyword": "WIN",
         "short_code": CODE,
         "operator": OPERATOR,
         "tariff": "T300",
+        "tariff_version": fact_id(book, BookOpened, "tariff"),
         "operator_contract": fact_id(book, BookOpened, "operator"),
         "merchant_contract": fact_id(book, BookOpened, "merchant"),
         "rules": fact_id(book, BookOpened, "rules"),
