@@ -8,20 +8,24 @@ from ledger.access import Grants, key_text, secret_digest
 from ledger.commands import access
 from ledger.commands.access import IssuedKey, Shown, Wanted
 from ledger.decisions.refusals import (
+    BookNotOpen,
+    GatewayMissing,
     KeyAlreadyRevoked,
     MerchantMissing,
     MerchantNotRegistered,
+    UnknownGateway,
     UnknownKey,
 )
 from ledger.facts.access import AccessGranted, AccessRevoked, EvidenceDisclosed
 from ledger.facts.catalogue import MerchantRegistered
-from tests.support.book import ORIGIN, Book, in_memory, overtaken, together
+from tests.support.book import ORIGIN, Book, closed, in_memory, overtaken, together
 from tests.support.builders import NOON
 from tests.support.examples import CONSUMER, MO
 from tests.support.given import given, some
 
 NEXT_YEAR = NOON + timedelta(days=365)
 FINANCE = Wanted("finance", "laptop", NEXT_YEAR)
+KANNEL = Wanted("gateway", "kannel", NEXT_YEAR, gateway="kannel")
 LUDOTEL = Wanted("merchant", "site", NEXT_YEAR, "ludotel")
 KEY = "0123456789abcdef"
 
@@ -67,12 +71,19 @@ class TestIssue:
             pytest.param(LUDOTEL._replace(merchant=None), MerchantMissing, id="no merchant"),
             pytest.param(FINANCE._replace(merchant="ludotel"), MerchantMissing, id="not his"),
             pytest.param(LUDOTEL._replace(merchant="x"), MerchantNotRegistered, id="unknown"),
+            pytest.param(KANNEL._replace(gateway=None), GatewayMissing, id="no gateway"),
+            pytest.param(FINANCE._replace(gateway="kannel"), GatewayMissing, id="not its"),
+            pytest.param(KANNEL._replace(gateway="x"), UnknownGateway, id="undeclared"),
         ],
     )
-    def test_is_refused_for_the_wrong_merchant(
-        self, wanted: Wanted, refusal: type[Exception]
-    ) -> None:
+    def test_is_refused_for_the_wrong_party(self, wanted: Wanted, refusal: type[Exception]) -> None:
         given().when(lambda book: issue(book, wanted)).refused(refusal).left()
+
+    def test_is_refused_before_the_book_is_open(self) -> None:
+        book = closed()
+        with pytest.raises(BookNotOpen):
+            issue(book, FINANCE)
+        assert not book.rows
 
     def test_knows_a_merchant_that_another_process_registered(self) -> None:
         book = in_memory()
@@ -181,17 +192,20 @@ class TestAdmit:
 class TestDisclose:
     """Showing personal content."""
 
-    SHOWN = (Shown(CONSUMER, MO, 9), Shown(CONSUMER, None, 10))
+    SHOWN = (Shown(CONSUMER, MO, 0, 9), Shown(CONSUMER, None, 3, 10))
 
     def disclose(self, book: Book, request: str | None = "request-1") -> object:
         origin = ORIGIN._replace(request=request)
-        story = access.disclose(book.desk, self.SHOWN, KEY, origin, book.clock.now)
+        viewer = issue(book, FINANCE._replace(role="regulator")).grant
+        story = access.disclose(book.desk, self.SHOWN, viewer, origin, book.clock.now)
         return book.run(story)
 
     def test_is_a_fact_for_each_thing_shown(self) -> None:
+        shown = {"role": "regulator", "consumer": CONSUMER}
         given().when(self.disclose).then(
-            some(EvidenceDisclosed, key=KEY, consumer=CONSUMER, mo=MO, through_position=9),
-            some(EvidenceDisclosed, key=KEY, consumer=CONSUMER, mo=None, through_position=10),
+            AccessGranted,
+            some(EvidenceDisclosed, mo=MO, after_position=0, through_position=9, **shown),
+            some(EvidenceDisclosed, mo=None, after_position=3, through_position=10, **shown),
         )
 
     @pytest.mark.parametrize("request_name", ["request-1", None])

@@ -1,10 +1,12 @@
 """STOP and CONTACT: what a consumer stops, what a later message lifts, and silence in between."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
 from ledger.decisions.opt_out import Scope, lifted_by, silenced, stopped
-from ledger.facts.catalogue import KeywordWithdrawn
+from ledger.facts.catalogue import KeywordWithdrawn, ShortCodeClosed
 from ledger.facts.charges import ChargeAuthorized
 from ledger.facts.consent import OptedOut, OptOutLifted
 from ledger.facts.traffic import (
@@ -19,7 +21,9 @@ from tests.support.builders import (
     NOON,
     ON_ACCEPTED,
     ON_DELIVERED,
+    ORANGE,
     UNKNOWN_CODE,
+    code,
     mo,
 )
 from tests.support.given import Some, given, some
@@ -74,10 +78,17 @@ class TestStop:
         given(book=book).when(longer).then(MoReceived, out("quiz"), CONFIRMED)
         given(book=book).when(STOP_VOTE).then(MoReceived, out(), CONFIRMED)
 
-    @pytest.mark.parametrize("second", [STOP, STOP_GAME, STOP_VOTE])
-    def test_after_all_was_stopped_is_met_with_silence(self, second: object) -> None:
-        happened = given(STOP).when(second).then(MoReceived)
+    def test_after_all_was_stopped_is_met_with_silence(self) -> None:
+        happened = given(STOP).when(STOP).then(MoReceived)
         assert (happened.answer.mt, happened.answer.text) == (None, "")
+
+    @pytest.mark.parametrize(("second", "service"), [(STOP_GAME, "quiz"), (STOP_VOTE, "vote")])
+    def test_of_one_service_after_all_is_kept_in_silence(
+        self, second: object, service: str
+    ) -> None:
+        """The code may be opened again by another service's message; this one stays stopped."""
+        happened = given(STOP).when(second).then(MoReceived, out(service))
+        assert happened.answer.mt is None
 
     def test_of_one_service_twice_is_met_with_silence(self) -> None:
         given(STOP_GAME).when(STOP_GAME).then(MoReceived)
@@ -239,6 +250,44 @@ class TestContact:
         assert answer.text == "Edite par Croix, 0800 croix"
 
 
+class TestOrder:
+    """Messages that reach us in another order than they were sent."""
+
+    STOPPED = mo("STOP", stated_at=NOON)
+
+    @pytest.mark.parametrize("text", ["JEU", "NIMPORTEQUOI"])
+    def test_what_was_sent_before_stop_lifts_nothing_and_is_met_with_silence(
+        self, text: str
+    ) -> None:
+        book = in_memory()
+        book.clock.now = NOON + timedelta(minutes=2)
+        early = mo(text, stated_at=NOON - timedelta(minutes=3), gateway_message_id="m-early")
+        happened = given(self.STOPPED, book=book).when(early)
+        happened.then(MoReceived, some(KeywordUnmatched, reason="stopped_since"))
+        assert happened.answer.mt is None
+
+    def test_what_was_sent_in_the_same_second_goes_by_arrival(self) -> None:
+        book = in_memory()
+        back = mo("JEU", stated_at=NOON, gateway_message_id="m-back")
+        assert given(self.STOPPED, book=book).when(back).book.facts(ChargeAuthorized)
+
+    def test_a_service_stopped_in_silence_stays_stopped_when_the_code_is_opened(self) -> None:
+        book = in_memory()
+        given(STOP, STOP_GAME, mo("VOTE"), book=book).when(mo("STOP JEU")).then(MoReceived)
+
+    def test_stop_after_a_keyword_stops_its_service(self) -> None:
+        given().when(mo("JEU STOP")).then(MoReceived, out("quiz"), CONFIRMED)
+
+    def test_stop_on_a_closed_code_counts_once_it_is_open_again(self) -> None:
+        closed = ShortCodeClosed(short_code=ON_DELIVERED, operator=ORANGE, effective_from=NOON)
+        book = in_memory(closed)
+        given(book=book).when(STOP).then(MoReceived, out())
+        open_again = code(ON_DELIVERED, effective_from=NOON + timedelta(hours=1))
+        book.add(open_again)
+        book.clock.now = NOON + timedelta(hours=2)
+        given(book=book).when(mo("CONTACT")).then(MoReceived)
+
+
 class TestScopes:
     """What is stopped, and what that covers."""
 
@@ -259,13 +308,13 @@ class TestScopes:
     def test_cover_what_lies_within(
         self, scopes: tuple[Scope, ...], service: str | None, *, silent: bool
     ) -> None:
-        assert silenced(frozenset(scopes), "81014", service) is silent
+        assert silenced(dict.fromkeys(scopes, NOON), "81014", service) is silent
 
     def test_are_lifted_widest_first(self) -> None:
-        scopes = frozenset({self.GAME, self.CODE, self.ELSEWHERE})
+        scopes = dict.fromkeys((self.GAME, self.CODE, self.ELSEWHERE), NOON)
         assert lifted_by(scopes, "81014", "quiz") == (self.CODE, self.GAME)
         assert lifted_by(scopes, "81014", None) == (self.CODE,)
         assert lifted_by(scopes, "83014", "quiz") == ()
 
     def test_are_none_of_nothing(self) -> None:
-        assert stopped(()) == frozenset()
+        assert stopped(()) == {}

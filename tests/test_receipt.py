@@ -72,7 +72,7 @@ class TestEachReceipt:
             ("failed", "authorized", "released", "authorized", "authorized"),
             ("rejected", "released", "released", "released", "authorized"),
             ("delivered/yes", "captured", "captured", "captured", "authorized"),
-            ("delivered/no", "captured", "captured", "released", "authorized"),
+            ("delivered/no", "captured", "authorized", "released", "authorized"),
             ("failed/yes", "authorized", "released", "captured", "authorized"),
             ("failed/no", "authorized", "released", "released", "authorized"),
         ],

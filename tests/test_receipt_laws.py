@@ -63,7 +63,7 @@ def played(steps: list[Step], facts: list[Fact]) -> list[Draft]:
     for step in steps:
         known = [*facts, *(draft.fact for draft in drafts)]
         if step == "age":
-            drafts += unresolved.age(known, 0, "Europe/Paris", NOON)
+            drafts += unresolved.age(known, 0, ("fr", "Europe/Paris"), NOON)
             continue
         last = last if step == "again" else step
         message = receipt.message(known, MT)

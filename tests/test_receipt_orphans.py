@@ -34,7 +34,7 @@ class TestOrphan:
         given(dlr(MT)).when(dlr(MT)).then()
 
     @pytest.mark.parametrize(
-        "other", [dlr(MT, "failed"), dlr(MT, billed="yes"), dlr(MT, raw_status="other")]
+        "other", [dlr(MT, "failed"), dlr(MT, billed="yes"), dlr(MT, gateway="recycler")]
     )
     def test_that_says_something_else_is_kept_too(self, other: object) -> None:
         step = given(dlr(MT)).when(other).then(DeliveryOrphaned)

@@ -252,16 +252,8 @@ def _access() -> Iterator[Fact]:
         secret_sha256=SHA,
         role="merchant",
         merchant="ludotel",
-        label="laptop",
-        expires_at=AT,
-        occurred_at=AT,
-    )
-    yield AccessGranted(
-        key=key[::-1],
-        secret_sha256=SHA,
-        role="gateway",
         gateway="kannel",
-        label="kannel",
+        label="laptop",
         expires_at=AT,
         occurred_at=AT,
     )
