@@ -23,7 +23,7 @@ from api.shapes import (
     Text,
 )
 from ledger.commands.traffic import IncomingMo, IncomingReceipt, receive_mo, receive_receipt
-from ledger.decisions.receipt import ReceiptOutcome
+from ledger.decisions.effect import ReceiptOutcome
 from ledger.facts.traffic import Billed, MtEmitted
 
 router = APIRouter(tags=["intake"])

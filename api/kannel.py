@@ -30,7 +30,7 @@ from ledger.commands.traffic import (
     receive_mo,
     receive_receipt,
 )
-from ledger.decisions.receipt import ReceiptOutcome
+from ledger.decisions.effect import ReceiptOutcome
 from ledger.decisions.refusals import ConflictingDuplicate
 from ledger.texts import segments
 

@@ -120,6 +120,15 @@ KINDS: Mapping[type[Exception], Kind] = {
         "This process must be started again with the rules that the book adopted",
         LATER,
     ),
+    refusals.StatedTimeMissing: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "stated-time-missing", "The message must state its time"
+    ),
+    refusals.BookNotOpen: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "book-not-open", "The book is not open yet", LATER
+    ),
+    refusals.GatewayMissing: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "gateway-missing", "The key must name its gateway"
+    ),
     refusals.MerchantMissing: Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "merchant-missing", "The key must name its merchant"
     ),

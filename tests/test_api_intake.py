@@ -171,8 +171,10 @@ class TestWrongMessage:
         assert answer.status_code == status
         assert answer.json()["status"] == status
 
-    def test_from_an_undeclared_gateway_or_link(self, api: Api) -> None:
-        assert api.post("/messages", message(gateway="nobody")).status_code == 404
+    def test_from_another_gateway_or_an_undeclared_link(self, api: Api) -> None:
+        assert api.post("/messages", message(gateway="nobody")).status_code == 403
+        assert api.post("/receipts", receipt("0" * 32, gateway="nobody")).status_code == 403
+        assert api.facts(MoReceived) == api.facts(DeliveryOrphaned) == []
         assert api.post("/messages", message(smsc="nowhere")).status_code == 422
 
 

@@ -50,17 +50,19 @@ class TestIssue:
         assert known.admits(key["key"], now + timedelta(days=3)) is None
 
     def test_is_alone_on_standard_output(self, obole: Obole) -> None:
-        done = obole("key", "issue", "--role", "gateway", "--label", "kannel")
+        done = obole(
+            "key", "issue", "--role", "gateway", "--label", "kannel", "--only", "kannel-fr"
+        )
         assert re.fullmatch(r"obole_[0-9a-f]{16}_[A-Za-z0-9_-]{43}\n", done.out)
         assert "only time" in done.err
 
     def test_of_a_merchant_names_the_merchant(self, obole: Obole, database: TestDatabase) -> None:
         asked = ("key", "issue", "--role", "merchant", "--label", "x")
         assert obole(*asked).status == 1
-        unknown = obole(*asked, "--merchant", "nobody")
+        unknown = obole(*asked, "--only", "nobody")
         assert unknown.status == 1
         assert "no merchant 'nobody' is registered" in unknown.err
-        assert obole(*asked, "--merchant", "ludotel").status == 0
+        assert obole(*asked, "--only", "ludotel").status == 0
         assert [one.merchant for one in grants(database).granted.values()] == ["ludotel"]
 
     def test_in_an_unknown_role_is_wrong_usage(self, obole: Obole) -> None:

@@ -57,7 +57,8 @@ def furnish(obole: Obole) -> str:
     """Open the book and load the catalogue; gives a gateway's key."""
     assert obole("book", "open", "fr").status == 0
     assert obole("catalogue", "load", str(CATALOGUE)).status == 0
-    return obole("key", "issue", "--role", "gateway", "--label", "kannel", "--json").json["key"]
+    asked = ("--role", "gateway", "--label", "kannel", "--only", "kannel-fr")
+    return obole("key", "issue", *asked, "--json").json["key"]
 
 
 def mo(key: str, name: str) -> str:

@@ -22,7 +22,7 @@ async def welcome(books: Books, address: str, *, empty: bool, keys: bool) -> Non
         say(await _furnished(book.desk, empty=empty))
         if keys:
             merchant = _some_merchant(book.desk)
-            issued = await _issue(book.desk, merchant)
+            issued = await _issue(book.desk, merchant, books.clock())
             book.forget_grants()
             for line in (
                 *_key_lines(issued),
@@ -50,9 +50,10 @@ def _some_merchant(desk: Desk) -> str | None:
     return MERCHANT if MERCHANT in known else next(iter(known), None)
 
 
-async def _issue(desk: Desk, merchant: str | None) -> Mapping[str, str]:
-    """Issue a key for each role; a merchant's only where there is a merchant."""
-    roles: list[Role] = [role for role in ROLES if role != "merchant" or merchant]
+async def _issue(desk: Desk, merchant: str | None, now: datetime) -> Mapping[str, str]:
+    """Issue a key for each role that has somebody to be for: a merchant, the gateway."""
+    there = {"merchant": merchant, "gateway": desk.catalogue.gateway(GATEWAY, now)}
+    roles: list[Role] = [role for role in ROLES if there.get(role, True)]
     return {role: (await issue(desk, role, merchant or "")).text for role in roles}
 
 

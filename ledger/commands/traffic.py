@@ -5,70 +5,26 @@ first time and for a repeat.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from ledger.commands.desk import Desk, KeyWanted, Learn, Settled, data_key_of
+from ledger.commands.incoming import IncomingMo, IncomingReceipt, mo_of, receipt_of
 from ledger.decisions import exchange, receipt
-from ledger.decisions.refusals import (
-    ConflictingDuplicate,
-    StatedTimeMissing,
-    UnknownGateway,
-    UnknownLink,
-)
-from ledger.decisions.story import Known, Mo, mo_id
+from ledger.decisions.refusals import ConflictingDuplicate
+from ledger.decisions.story import Known, Mo
 from ledger.facts.base import Draft, Recorded, Sealed
-from ledger.facts.book import GatewayDeclared
 from ledger.facts.registry import REGISTRY, Origin, stored_name
 from ledger.facts.tags import TRADE, tag
-from ledger.facts.traffic import (
-    Billed,
-    ConflictingDuplicateReceived,
-    MoReceived,
-    MtEmitted,
-)
+from ledger.facts.traffic import ConflictingDuplicateReceived, MoReceived, MtEmitted
 from ledger.log.rows import Interest
-from ledger.vault import (
-    DataKeyId,
-    WrongKey,
-    fingerprint,
-    pseudonym,
-    sender_form,
-    unseal,
-    utc_month,
-)
+from ledger.vault import DataKeyId, WrongKey, fingerprint, unseal, utc_month
 
 _EMITTED = frozenset({stored_name(MtEmitted)})
 
 
 class ChargeUnread(Learn):
     """The message appeared after its charge was looked for, so its charge was not read."""
-
-
-class IncomingMo(NamedTuple):
-    """A message as a gateway hands it over; `stated_at` is its time as the gateway tells it."""
-
-    gateway: str
-    smsc: str
-    gateway_message_id: str
-    sender: str
-    """What the operator names the consumer by: an alias in France, elsewhere a number."""
-    short_code: str
-    text: str
-    stated_at: datetime | None
-    operator_message_id: str | None = None
-
-
-class IncomingReceipt(NamedTuple):
-    """A receipt as a gateway hands it over."""
-
-    mt: str
-    gateway: str
-    outcome: receipt.ReceiptOutcome
-    billed: Billed
-    raw_status: str
-    stated_at: datetime | None
-    operator_message_id: str | None = None
 
 
 class Answer(NamedTuple):
@@ -97,7 +53,7 @@ async def receive_mo(
     keys: dict[DataKeyId, bytes | None] = {}
 
     async def once() -> Answer:
-        mo, known = _judge(desk, incoming, arrived_at)
+        mo, known = mo_of(desk, incoming, arrived_at)
         key = DataKeyId(mo.consumer, utc_month(mo.occurred_at), "text")
         keys[key] = await desk.keys.ensure(key, incoming.sender)
         mo = mo._replace(fingerprint=_fingerprint(keys[key], mo) or "")
@@ -122,7 +78,7 @@ async def receive_receipt(
     """
 
     async def once() -> Settled:
-        report = _report(desk, incoming, arrived_at)
+        report = receipt_of(desk, incoming, arrived_at)
         charge = await _charge_on(desk, report.mt)
 
         zone = desk.known(arrived_at).rules.zone
@@ -149,104 +105,6 @@ async def _charge_on(desk: Desk, mt: str) -> str | None:
     rows, _ = await desk.log.read((Interest((tag("mt", mt),), _EMITTED),))
     found = (REGISTRY.decode(row).fact for row in rows)
     return next((fact.ref.charge for fact in found if isinstance(fact, MtEmitted)), None)
-
-
-def _report(desk: Desk, incoming: IncomingReceipt, arrived_at: datetime) -> receipt.Receipt:
-    gateway = _gateway(desk, incoming.gateway, arrived_at)
-    at, stated = _judge_time(incoming.stated_at, arrived_at, _tolerance(desk, gateway, arrived_at))
-    return receipt.Receipt(
-        mt=incoming.mt,
-        gateway=incoming.gateway,
-        outcome=incoming.outcome,
-        billed=incoming.billed,
-        raw_status=incoming.raw_status,
-        operator_message_id=incoming.operator_message_id,
-        occurred_at=at,
-        stated_at=stated,
-    )
-
-
-def _gateway(desk: Desk, name: str, at: datetime) -> GatewayDeclared:
-    gateway = desk.catalogue.gateway(name, at)
-    if gateway is None:
-        raise UnknownGateway(name)
-    return gateway
-
-
-def _judge(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, Known]:
-    """Name the message, its operator, its consumer and its time, by the catalogue as known."""
-    gateway = _gateway(desk, incoming.gateway, arrived_at)
-    operator = gateway.operators.get(incoming.smsc)
-    if operator is None:
-        raise UnknownLink(incoming.gateway, incoming.smsc)
-    at, stated = _judge_time(incoming.stated_at, arrived_at, _tolerance(desk, gateway, arrived_at))
-    known = desk.known(at)
-    sender = sender_form(known.rules.consumer_kind, incoming.sender)
-    mo = Mo(
-        mo=mo_id(desk.book, incoming.gateway, incoming.gateway_message_id, _day(incoming, gateway)),
-        gateway=incoming.gateway,
-        smsc=incoming.smsc,
-        gateway_message_id=incoming.gateway_message_id,
-        operator_message_id=incoming.operator_message_id,
-        consumer=_consumer(desk, known, (operator, incoming.short_code, sender), at),
-        short_code=incoming.short_code,
-        operator=operator,
-        sender=sender,
-        text=incoming.text,
-        fingerprint="",
-        occurred_at=at,
-        stated_at=stated,
-    )
-    return mo, known
-
-
-def _day(incoming: IncomingMo, gateway: GatewayDeclared) -> str:
-    """Give the day that tells an id from the same one of another day, where ids come again.
-
-    By the gateway's own time, however wrong: it is the same when the message comes again.
-    """
-    if not gateway.recycles_ids:
-        return ""
-    if incoming.stated_at is None:
-        raise StatedTimeMissing(incoming.gateway)
-    return incoming.stated_at.astimezone(UTC).date().isoformat()
-
-
-def _tolerance(desk: Desk, gateway: GatewayDeclared, at: datetime) -> timedelta:
-    """Give how far the gateway's clock may be from ours: its own figure, or the book's."""
-    own = gateway.clock_tolerance_seconds
-    return timedelta(seconds=desk.rules.at(at).clock_tolerance_seconds if own is None else own)
-
-
-def _judge_time(
-    stated: datetime | None, arrived_at: datetime, tolerance: timedelta
-) -> tuple[datetime, str | None]:
-    """Take the gateway's time, or ours where the two are too far apart; ours keeps theirs.
-
-    Nothing happens after it has reached us, so a clock that is ahead gives way at once. A change
-    of the catalogue, which never lies before its recording, then comes after every message that
-    was judged without it.
-    """
-    if stated is None:
-        return arrived_at, None
-    if not arrived_at - tolerance <= stated <= arrived_at:
-        return arrived_at, stated.isoformat()
-    return stated.astimezone(UTC), None
-
-
-def _consumer(desk: Desk, known: Known, wrote: tuple[str, str, str], at: datetime) -> str:
-    """Name the consumer: an alias within its operator and the code's group, a number anywhere.
-
-    `wrote` is the operator, the code and the sender. A code that is closed keeps its group.
-    """
-    rules, (operator, short_code, sender) = known.rules, wrote
-    if rules.consumer_scope == "operator_and_alias_group":
-        group = known.catalogue.alias_group(short_code, operator, at)
-        scope = (operator, group or f"code {short_code}")
-    else:
-        scope = ("book",)
-    named = (desk.book, rules.consumer_kind, *scope, sender)
-    return pseudonym(desk.keys.pseudonym_key, desk.keys.pseudonym_version, *named)
 
 
 async def _settle_mo(

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from ledger.decisions.effect import Receipt, effect_of
 from ledger.facts.base import Draft, Fact
 from ledger.facts.charges import (
     ChargeAuthorized,
@@ -18,7 +19,6 @@ from ledger.facts.charges import (
 )
 from ledger.facts.registry import fact_id
 from ledger.facts.traffic import (
-    Billed,
     DeliveryOrphaned,
     DeliveryReceived,
     MtEmitted,
@@ -26,22 +26,7 @@ from ledger.facts.traffic import (
 )
 from ledger.words import local_day
 
-ReceiptOutcome = Literal["submitted", "buffered", "delivered", "failed", "rejected"]
-Effect = Literal["capture", "release", "none"]
 FINAL = frozenset({"delivered", "failed", "rejected"})
-
-
-class Receipt(NamedTuple):
-    """What a gateway reports about a message, its time already judged."""
-
-    mt: str
-    gateway: str
-    outcome: ReceiptOutcome
-    billed: Billed
-    raw_status: str
-    operator_message_id: str | None
-    occurred_at: datetime
-    stated_at: str | None
 
 
 class Charge(NamedTuple):
@@ -104,46 +89,6 @@ def join(known: Message, book: str, zone: str) -> list[Draft]:
         cause = fact_id(book, DeliveryOrphaned, orphan.mt, place)
         drafts.extend(draft._replace(caused_by=draft.caused_by or cause) for draft in new)
     return drafts
-
-
-def effect_of(receipt: Receipt, captures_on: str) -> Effect:
-    """Tell what a receipt means for a charge that is captured on `captures_on`.
-
-    A message that the SMSC rejected was never sent, so it frees the charge; the gateway's
-    word is nothing only where the operator's file decides. Where acceptance captures, *failed*
-    alone leaves the charge pending: nobody said that it was accepted.
-    """
-    match captures_on:
-        case "smsc_accepted":
-            accepted = receipt.outcome in {"submitted", "buffered", "delivered"}
-            return "capture" if accepted else _release_if(receipt, "rejected")
-        case "delivered":
-            return _by_delivery(receipt)
-        case "billed_flag":
-            return _by_flag(receipt)
-        case _:
-            return "none"
-
-
-def _release_if(receipt: Receipt, *outcomes: str) -> Effect:
-    return "release" if receipt.outcome in outcomes else "none"
-
-
-def _by_delivery(receipt: Receipt) -> Effect:
-    """Where delivery captures, one that says *not billed* settles nothing either way."""
-    if receipt.outcome == "delivered":
-        return "none" if receipt.billed == "no" else "capture"
-    return _release_if(receipt, "rejected", "failed")
-
-
-def _by_flag(receipt: Receipt) -> Effect:
-    match receipt.billed:
-        case "yes":
-            return "capture"
-        case "no":
-            return "release"
-        case "unknown":
-            return _release_if(receipt, "rejected")
 
 
 def _take_in(known: Message, fact: Fact, mt: str) -> Message:
