@@ -24,15 +24,18 @@ from ledger.commands.desk import Desk
 from ledger.commands.opening import open_book
 from ledger.facts.access import AccessGranted
 from ledger.facts.registry import Origin
-from ledger.keyring import Keyring, Pool
+from ledger.keyring import Keyring, Pool, prove
+from ledger.log.session import connect
 from ledger.log.statements import OPEN_BOOK
 from ledger.log.writer import BookWriter
 from ledger.rules.pack import load_pack
 from ledger.rules.resolve import RuleBook
 from ledger.rules.settings import load_settings
-from ledger.vault import FileMasterKey, MasterKey
+from ledger.vault import FileMasterKey, MasterKey, MasterKeyMissing
 
 _log = logging.getLogger(__name__)
+_OTHERS = 0o077
+"""What a file's group and everybody else may do."""
 
 GRANTS_SECONDS = 1.0
 """For how long a key that was just revoked may still be admitted by another process."""
@@ -76,11 +79,23 @@ class Books:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, app_url: str, rules: Mapping[str, RuleBook], master: MasterKey, clock: Clock
+        cls,
+        app_url: str,
+        rules: Mapping[str, RuleBook],
+        master: MasterKey,
+        clock: Clock,
+        *,
+        adopt: bool = False,
     ) -> AsyncGenerator[Self]:
         """Serve the books whose rules are given, for as long as the block runs.
 
-        A book that is not open yet is opened; one whose rules have changed adopts them.
+        A book that is not open yet is opened. One that follows other rules than these adopts
+        them only if it is told to `adopt`: two processes with different settings would
+        otherwise adopt in turn for ever.
+
+        Raises:
+            RulesOutdated: a book follows other rules, and is not to adopt these.
+            WrongKey: the book's keys were wrapped under another master key.
         """
         async with AsyncExitStack() as stack:
             pool: Pool = AsyncConnectionPool(
@@ -94,13 +109,16 @@ class Books:
                 open=False,
             )
             await stack.enter_async_context(pool)
+            await prove(pool, master)
             books: dict[str, OpenBook] = {}
             for name, rule_book in rules.items():
                 async with pool.connection() as connection:
                     await connection.execute(OPEN_BOOK, (name,))
                 writer = await stack.enter_async_context(BookWriter(app_url, name))
                 desk = Desk(name, writer, await _keyring(pool, name, master), rule_book)
-                await open_book(desk, Origin(name, "system"), clock())
+                if adopt or (await desk.refresh()).book is None:
+                    await open_book(desk, Origin(name, "system"), clock())
+                desk.adopted()
                 books[name] = OpenBook(desk, writer)
             yield cls(pool, books, clock)
 
@@ -128,16 +146,25 @@ def load_rules(environ: Mapping[str, str] = os.environ) -> dict[str, RuleBook]:
     return {book: RuleBook(load_pack(one.pack), one) for book, one in settings.items()}
 
 
-def load_master_key(environ: Mapping[str, str] = os.environ) -> FileMasterKey:
+def load_master_key(app_url: str, environ: Mapping[str, str] = os.environ) -> FileMasterKey:
     """Read the master key, or create it on the first start, and say loudly to keep it.
 
+    None is ever drawn for a database that holds keys already: only the old one opens those.
+
     Raises:
-        MasterKeyMissing: the file is there, and holds no key.
+        MasterKeyMissing: the file holds no key, or is gone although there are keys.
     """
     named = environ.get("OBOLE_MASTER_KEY_FILE")
-    path = Path(named) if named else home(environ) / "master.key"
+    path = (Path(named) if named else home(environ) / "master.key").absolute()
     if path.exists():
+        if path.stat().st_mode & _OTHERS:
+            _log.warning("others can read the master key: chmod 600 %s", path)
         return FileMasterKey.load(path)
+    if _holds_keys(app_url):
+        raise MasterKeyMissing(
+            f"the master key {path} is missing, and this database was opened with one: "
+            "put its copy there, or name it in OBOLE_MASTER_KEY_FILE"
+        )
     key = FileMasterKey.create(path)
     _log.warning(
         "A NEW MASTER KEY was created in %s. Keep a copy of it apart from the database: "
@@ -145,3 +172,9 @@ def load_master_key(environ: Mapping[str, str] = os.environ) -> FileMasterKey:
         path,
     )
     return key
+
+
+def _holds_keys(app_url: str) -> bool:
+    """Tell whether anything was ever wrapped under a master key here."""
+    with connect(app_url) as connection:
+        return connection.execute("SELECT FROM pseudonym_keys LIMIT 1").fetchone() is not None

@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import LiteralString
+from typing import LiteralString, cast
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -55,6 +55,21 @@ ON CONFLICT DO NOTHING
 SELECT_PSEUDONYM_KEYS: LiteralString = """
 SELECT version, wrapped FROM pseudonym_keys WHERE book = %(book)s ORDER BY version
 """
+
+
+SELECT_ALL_PSEUDONYM_KEYS: LiteralString = "SELECT book, version, wrapped FROM pseudonym_keys"
+
+
+async def prove(pool: Pool, master: MasterKey) -> None:
+    """Open every book's keys for naming consumers, before anything is made under this master key.
+
+    Raises:
+        WrongKey: another master key wrapped one of them.
+    """
+    async with pool.connection() as connection:
+        cursor = await connection.execute(SELECT_ALL_PSEUDONYM_KEYS)
+        for book, version, wrapped in await cursor.fetchall():
+            master.unwrap(cast("bytes", wrapped), f"{book}/pseudonym/{version}")
 
 
 class NoPseudonymKey(LookupError):
@@ -147,8 +162,9 @@ class Keyring:
     ) -> dict[DataKeyId, bytes]:
         cursor = await connection.execute(SELECT_DATA_KEYS, self._columns(wanted))
         found: dict[DataKeyId, bytes] = {}
-        for consumer, month, _, wrapped in await cursor.fetchall():
-            one = DataKeyId(str(consumer), str(month), "text")
+        by_name = {(one.consumer, one.month, str(one.kind)): one for one in wanted}
+        for consumer, month, kind, wrapped in await cursor.fetchall():
+            one = by_name[str(consumer), str(month), str(kind)]
             found[one] = self._unwrap(wrapped, _context(one))
         return found
 

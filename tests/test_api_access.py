@@ -31,14 +31,14 @@ TABLE = {
 OPEN = {"/livez", "/readyz", "/openapi.json", "/problems/{name}"}
 BODIES = {
     "/messages": {
-        "gateway": "nobody",
+        "gateway": GATEWAY,
         "smsc": "x",
         "id": "1",
         "sender": "1",
         "short_code": "81014",
         "text": "",
     },
-    "/receipts": {"gateway": "nobody", "mt": "0" * 32, "outcome": "delivered"},
+    "/receipts": {"gateway": GATEWAY, "mt": "0" * 32, "outcome": "delivered"},
 }
 ADMITTED = {200, 404, 422}
 """What a key that may come in is answered here, for most addresses lead to nothing."""

@@ -8,6 +8,7 @@ from ledger.facts.book import BookOpened, RulesAdopted
 from ledger.facts.registry import REGISTRY
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
+from ledger.vault import FileMasterKey
 from migrations.runner import chain
 from tests.support.cli import ROOT, Obole, obole_at
 from tests.support.database import TestDatabase
@@ -95,9 +96,20 @@ class TestOpenBook:
         assert (done.status, done.out) == (1, "")
         assert "no settings of the book 'be'; there are: fr" in done.err
 
+    def test_draws_no_new_master_key_where_keys_are_kept(
+        self, obole: Obole, tmp_path: Path
+    ) -> None:
+        obole("book", "open", "fr")
+        other = Obole({**obole.environ, "OBOLE_HOME": str(tmp_path / "elsewhere")})
+        done = other("book", "open", "fr")
+        assert done.status == 1
+        assert f"{tmp_path}/elsewhere/master.key is missing" in done.err
+        assert not (tmp_path / "elsewhere" / "master.key").exists()
+
     def test_is_refused_under_another_master_key(self, obole: Obole, tmp_path: Path) -> None:
         obole("book", "open", "fr")
         other = Obole({**obole.environ, "OBOLE_HOME": str(tmp_path / "elsewhere")})
+        FileMasterKey.create(tmp_path / "elsewhere" / "master.key")
         done = other("book", "open", "fr")
         assert done.status == 1
         assert "not the master key that the book was opened with" in done.err

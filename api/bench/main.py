@@ -61,7 +61,7 @@ def _figures(home: Path, scale: Scale, progress: Console) -> Iterator[Figure]:
     environ = {**os.environ, "OBOLE_HOME": str(home)}
     with Database.open(environ) as database:
         migrate(database.owner_url)
-        master = load_master_key(environ)
+        master = load_master_key(database.app_url, environ)
         progress.print("deciding the exchanges to append …")
         ready, key = asyncio.run(_prepared(database, master))
         sample = [row for proposal in ready[256] for row in proposal.decide(())]

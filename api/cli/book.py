@@ -64,6 +64,8 @@ def open_book(
 async def _open(database: Database, book: str) -> tuple[int, Recorded]:
     """Open the book; gives how often it adopted rules, and the last time."""
     rules = {book: rules_of(book)}
-    async with Books.open(database.app_url, rules, load_master_key(), system_clock) as books:
+    master = load_master_key(database.app_url)
+    opening = Books.open(database.app_url, rules, master, system_clock, adopt=True)
+    async with opening as books:
         adopted = books.by_name[book].desk.catalogue.rules
         return len(adopted), adopted[-1]

@@ -37,8 +37,9 @@ class Address(NamedTuple):
 def host_api(address: Address) -> None:
     """Serve the API of all books until somebody wants an end."""
     log_to_stderr()
-    rules, master = load_rules(), load_master_key()
+    rules = load_rules()
     with _listener(address) as listener, migrated_database(wait=True) as database:
+        master = load_master_key(database.app_url)
         setup = Setup(database.app_url, rules, master, system_clock, address.public_url)
 
         async def ready(books: Books) -> None:
@@ -52,9 +53,10 @@ def host_api(address: Address) -> None:
 def host_all(address: Address, *, empty: bool, keys: bool) -> None:
     """Serve database, API and worker together until somebody wants an end."""
     log_to_stderr(logging.WARNING)
-    rules, master = load_rules(), load_master_key()
+    rules = load_rules()
     with _listener(address) as listener, Database.open() as database:
         migrate(database.owner_url)
+        master = load_master_key(database.app_url)
         setup = Setup(database.app_url, rules, master, system_clock, address.public_url)
 
         async def ready(books: Books) -> None:

@@ -99,10 +99,19 @@ class Desk:
         Raises:
             RulesOutdated: the book follows other rules than were loaded here.
         """
+        adopted = self.adopted()
+        return Known(self.book, self.catalogue, self.rules.at(at), adopted.id)
+
+    def adopted(self) -> Recorded:
+        """Give the fact by which the book adopted the loaded rules.
+
+        Raises:
+            RulesOutdated: the book follows other rules than were loaded here.
+        """
         adopted = self.catalogue.rules[-1] if self.catalogue.rules else None
         if adopted is None or adopted.fact.subject != self._loaded:
             raise RulesOutdated(adopted.fact.subject if adopted else "none", self._loaded)
-        return Known(self.book, self.catalogue, self.rules.at(at), adopted.id)
+        return adopted
 
     async def attempt(self, once: Callable[[], Awaitable[T]]) -> T:
         """Carry a command out, from its beginning again whenever something had to be learnt.

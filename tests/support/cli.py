@@ -113,7 +113,7 @@ def obole_at(database: TestDatabase, folder: Path, **more: str) -> Obole:
 
 
 async def _trade(database: TestDatabase, messages: tuple[Sms, ...]) -> list[Answer]:
-    rules, master = load_rules(), load_master_key()
+    rules, master = load_rules(), load_master_key(database.app_url)
     async with Books.open(database.app_url, rules, master, system_clock) as books:
         desk = books.by_name["fr"].desk
         if not desk.catalogue.versions:
