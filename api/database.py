@@ -11,10 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from api.embedded import Embedded
 from migrations.roles import APPLICATION
+
+
+class AddressRefused(ValueError):
+    """A variable that should hold the address of a database does not."""
 
 
 class Database(NamedTuple):
@@ -31,14 +36,28 @@ class Database(NamedTuple):
     def open(cls, environ: Mapping[str, str] = os.environ) -> Generator[Self]:
         """Give the database for as long as the block runs, starting the embedded server if needed.
 
-        Raises: PostgresFailed or Unreachable when the embedded server cannot be had.
+        Raises: PostgresFailed or Unreachable when the embedded server cannot be had;
+        AddressRefused when a variable holds no address of a server.
         """
         url = environ.get("OBOLE_DATABASE_URL")
         if url:
-            yield cls(as_application(url), environ.get("OBOLE_OWNER_DATABASE_URL") or url)
+            owner = environ.get("OBOLE_OWNER_DATABASE_URL") or url
+            _check("OBOLE_DATABASE_URL", url)
+            _check("OBOLE_OWNER_DATABASE_URL", owner)
+            yield cls(as_application(url), owner)
         else:
             with Embedded(home(environ)) as embedded:
                 yield cls(embedded.url(APPLICATION), embedded.url())
+
+
+def _check(variable: str, url: str) -> None:
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError:
+        # What it holds may be a password, so it is not repeated.
+        raise AddressRefused(
+            f"{variable} is no address such as postgresql://user@host/name"
+        ) from None
 
 
 def home(environ: Mapping[str, str] = os.environ) -> Path:

@@ -1,6 +1,7 @@
 """What the documents show is what the commands print."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,12 @@ BLOCKS = list(shown.blocks())
 @pytest.mark.parametrize("block", BLOCKS, ids=[one.command for one in BLOCKS])
 def test_a_document_shows_what_its_command_prints(block: shown.Shown) -> None:
     assert shown.steady(shown.run(block.command)) == shown.steady(block.output)
+
+
+@pytest.mark.parametrize("document", shown.documents(), ids=lambda path: path.name)
+def test_a_link_leads_to_something(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+        assert (document.parent / target).exists(), target
 
 
 def test_the_readme_shows_the_demonstration() -> None:

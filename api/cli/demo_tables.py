@@ -68,7 +68,7 @@ def _facts(report: Report) -> Table:
         )
     ]
     title = f"Facts by type, {report.head} in all"
-    return table(title, ("fact", "#count", "fact", "#count"), rows)
+    return table(title, ("=fact", "#count", "=fact", "#count"), rows)
 
 
 def _balances(report: Report) -> Table:
@@ -92,19 +92,26 @@ def _balances(report: Report) -> Table:
     return laid_out
 
 
-_STATES = ("pending", "unresolved", "released", "earned", "declared", "collected", "payable")
+_STATES = ("pending", "unresolved", "released", "earned")
+_LATER = ("declared", "collected", "payable")
+"""States that need facts which this ledger does not record yet; they share a column."""
 
 
 def _merchants(report: Report) -> Table:
-    columns = ("merchant", *(f"#{state}" for state in _STATES))
+    columns = ("=merchant", *(f"#{state}" for state in _STATES), ", ".join(_LATER))
     rows = [(one.merchant, *_cells(one)) for one in report.merchants]
     return table("Merchants: charges in each state, and the merchant's share", columns, rows)
 
 
 def _cells(one: MerchantTotal) -> Iterator[str]:
     for state in _STATES:
-        found: Money | None = getattr(one.position, state)
-        yield NOT_RECORDED if found is None else f"{found.charges}\n{_exact(found.micros)}"
+        yield _cell(getattr(one.position, state))
+    later = dict.fromkeys(_cell(getattr(one.position, state)) for state in _LATER)
+    yield ", ".join(later)
+
+
+def _cell(found: Money | None) -> str:
+    return NOT_RECORDED if found is None else f"{found.charges}\n{_exact(found.micros)}"
 
 
 def _story(report: Report) -> Table:

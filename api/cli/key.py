@@ -87,7 +87,7 @@ def list_keys(book: BookName = "fr", *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(lines)
         return
-    shown = table(f"Keys of {book}", ("id", "role", "only", "label", "until", "state"), ())
+    shown = table(f"Keys of {book}", ("=id", "=role", "=only", "label", "until", "state"), ())
     for line in lines:
         until = f"{line['expires_at']:%Y-%m-%d %H:%M}"
         only = line["merchant"] or line["gateway"] or ""

@@ -14,6 +14,7 @@ import psycopg
 
 from api.books import NoBooks
 from api.cli.show import aside
+from api.database import AddressRefused
 from api.demo.messages import GatewayFailed
 from api.postgres import PostgresFailed
 from api.reach import Unreachable
@@ -40,7 +41,7 @@ _TOLD = (
     *(CommandRefused, Refusal, FileInvalid, NoBooks, UnknownCountry),
     *(RuleNotInForce, SettingsForAnotherPack, MasterKeyMissing, WrongKey, NoPseudonymKey),
     *(PostgresFailed, Unreachable, MigrationError, LogError, ReadError, RebuildFailed, NotABook),
-    *(GatewayFailed, psycopg.OperationalError),
+    *(GatewayFailed, AddressRefused, psycopg.OperationalError),
 )
 
 

@@ -76,12 +76,18 @@ def money(micros: int, currency: str) -> dict[str, str]:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Lay rows out under a title. A column whose name begins with `#` stands to the right."""
+    """Lay rows out under a title; what a reader copies or adds up is never broken in two.
+
+    A column whose name begins with `#` holds numbers and stands to the right; one that begins
+    with `=` holds names or ids.
+    """
     laid_out = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for name in columns:
-        right = name.startswith("#")
         laid_out.add_column(
-            name.removeprefix("#"), justify="right" if right else "left", overflow="fold"
+            name.lstrip("#="),
+            justify="right" if name.startswith("#") else "left",
+            no_wrap=name.startswith(("#", "=")),
+            overflow="fold",
         )
     for row in rows:
         laid_out.add_row(*("" if cell is None else str(cell) for cell in row))

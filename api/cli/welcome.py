@@ -10,7 +10,7 @@ from ledger.commands.desk import Desk
 from ledger.facts.access import Role
 from ledger.words import local_day
 
-_TRY_MO = "id=try-1&smsc=orange-fr&from=33000100001&to=81014&text=JEU"
+_TRY_MO = "id=try-1&smsc=orange-fr&from=33000100001&to=81014&text=JEU+B"
 
 
 async def welcome(books: Books, address: str, *, empty: bool, keys: bool) -> None:
