@@ -13,12 +13,54 @@ BEGIN
         'ALTER TABLE facts ATTACH PARTITION %I FOR VALUES FROM (%L, %s) TO (%L, %s)',
         name, of_book, (n << 23) + 1, of_book, ((n + 1) << 23) + 1
     );
-    -- A trigger on TRUNCATE, unlike one on rows, is not handed down by the parent.
+    -- A trigger on statements, unlike one on rows, is not handed down by the parent.
     EXECUTE format(
         'CREATE TRIGGER facts_are_never_truncated BEFORE TRUNCATE ON %I '
         'FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_facts()', name
     );
+    EXECUTE format(
+        'CREATE TRIGGER facts_take_the_head_along AFTER INSERT ON %I '
+        'FOR EACH STATEMENT EXECUTE FUNCTION advance_heads()', name
+    );
     EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER facts_are_never_truncated', name);
+    EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER facts_take_the_head_along', name);
+END
+$$;
+
+CREATE FUNCTION public.advance_heads() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    head heads;
+    added record;
+BEGIN
+    FOR head IN SELECT * FROM heads LOOP
+        SELECT
+            count(*) AS number,
+            max(facts.position) AS last,
+            min(facts.recorded_at) AS earliest,
+            max(facts.recorded_at) AS latest
+        INTO added
+        FROM heads
+        INNER JOIN facts ON facts.position > heads.position
+        WHERE heads.book = head.book AND facts.book = head.book AND facts.position > head.position;
+        CONTINUE WHEN added.number = 0;
+        UPDATE heads SET position = added.last, recorded_at = added.latest
+        WHERE
+            book = head.book
+            AND position = added.last - added.number
+            AND recorded_at <= added.earliest
+            AND added.earliest = added.latest;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'facts of % do not follow its head, position %', head.book, head.position
+                USING ERRCODE = 'integrity_constraint_violation',
+                CONSTRAINT = 'facts_follow_the_head', TABLE = TG_TABLE_NAME;
+        END IF;
+        -- One notification a batch, for NOTIFY makes the server's commits queue.
+        PERFORM pg_notify('obole_facts', head.book);
+    END LOOP;
+    RETURN NULL;
 END
 $$;
 
@@ -27,15 +69,42 @@ CREATE FUNCTION public.ensure_partitions(of_book text, upto bigint) RETURNS bigi
     SET search_path TO 'public', 'pg_temp'
     AS $$
 DECLARE
+    head bigint;
     reached bigint;
 BEGIN
-    SELECT room INTO reached FROM heads WHERE book = of_book FOR UPDATE;
+    SELECT position, room INTO head, reached FROM heads WHERE book = of_book FOR UPDATE;
+    IF upto - head > 1 << 24 THEN
+        RAISE EXCEPTION 'room of % is made up to 2^24 beyond position %, not up to %', of_book, head, upto
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     WHILE reached < upto LOOP
         PERFORM add_partition(of_book, reached >> 23);
         reached := reached + (1 << 23);
         UPDATE heads SET room = reached WHERE book = of_book;
     END LOOP;
     RETURN reached;
+END
+$$;
+
+CREATE TABLE public.heads (
+    book text NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    room bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT book_is_a_short_lower_case_name CHECK ((book ~ '^[a-z][a-z0-9_-]{0,30}$'::text)),
+    CONSTRAINT position_is_within_room CHECK ((("position" >= 0) AND ("position" <= room))),
+    CONSTRAINT recorded_at_is_of_the_years_2000_to_9999 CHECK (((recorded_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (recorded_at < '10000-01-01 00:00:00+00'::timestamp with time zone)))
+)
+WITH (fillfactor='10');
+
+COMMENT ON TABLE public.heads IS 'The last position of each book; locked by whoever appends to it.';
+
+CREATE FUNCTION public.lock_head(of_book text) RETURNS SETOF public.heads
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM heads WHERE book = of_book FOR UPDATE;
 END
 $$;
 
@@ -54,6 +123,15 @@ CREATE FUNCTION public.refuse_to_change_facts() RETURNS trigger
     AS $$
 BEGIN
     RAISE EXCEPTION 'facts are append-only: % refused', TG_OP
+        USING ERRCODE = 'restrict_violation', TABLE = TG_TABLE_NAME;
+END
+$$;
+
+CREATE FUNCTION public.refuse_to_take_heads_back() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'heads only go forward: % refused', TG_OP
         USING ERRCODE = 'restrict_violation', TABLE = TG_TABLE_NAME;
 END
 $$;
@@ -148,27 +226,19 @@ CREATE TABLE public.facts (
     data bytea NOT NULL,
     CONSTRAINT entry_is_at_most_60000_bytes CHECK (((((((41 + octet_length(book)) + octet_length(("position")::text)) + octet_length(type)) + octet_length(array_to_string(tags, ' '::text))) + octet_length(data)) <= 60000)),
     CONSTRAINT every_tag_has_its_term CHECK ((cardinality(tags) = cardinality(terms))),
+    CONSTRAINT no_tag_is_null_or_empty CHECK (((''::text = ANY (tags)) IS FALSE)),
     CONSTRAINT position_counts_from_one CHECK (("position" >= 1)),
+    CONSTRAINT recorded_at_is_of_the_years_2000_to_9999 CHECK (((recorded_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (recorded_at < '10000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT tags_are_a_list CHECK (((array_ndims(tags) IS NULL) OR (array_ndims(tags) = 1))),
     CONSTRAINT tags_are_single_words CHECK (((strpos(array_to_string(tags, ''::text), '
 '::text) = 0) AND (strpos(array_to_string(tags, ''::text), ' '::text) = 0))),
+    CONSTRAINT tags_are_unique_and_sorted CHECK ((tags = tsvector_to_array(array_to_tsvector(tags)))),
     CONSTRAINT type_is_one_line CHECK (((type <> ''::text) AND (strpos(type, '
 '::text) = 0)))
 )
 PARTITION BY RANGE (book text_pattern_ops, "position");
 
 COMMENT ON TABLE public.facts IS 'What happened, for ever: no row is changed or removed.';
-
-CREATE TABLE public.heads (
-    book text NOT NULL,
-    "position" bigint DEFAULT 0 NOT NULL,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    room bigint DEFAULT 0 NOT NULL,
-    CONSTRAINT book_is_a_short_lower_case_name CHECK ((book ~ '^[a-z][a-z0-9_-]{0,30}$'::text)),
-    CONSTRAINT position_is_within_room CHECK ((("position" >= 0) AND ("position" <= room)))
-)
-WITH (fillfactor='10');
-
-COMMENT ON TABLE public.heads IS 'The last position of each book; locked by whoever appends to it.';
 
 CREATE TABLE public.merchant_accounts (
     book text NOT NULL,
@@ -280,12 +350,29 @@ CREATE TRIGGER facts_are_never_truncated BEFORE TRUNCATE ON public.facts FOR EAC
 
 ALTER TABLE public.facts ENABLE ALWAYS TRIGGER facts_are_never_truncated;
 
+CREATE TRIGGER facts_take_the_head_along AFTER INSERT ON public.facts FOR EACH STATEMENT EXECUTE FUNCTION public.advance_heads();
+
+ALTER TABLE public.facts ENABLE ALWAYS TRIGGER facts_take_the_head_along;
+
+CREATE TRIGGER heads_are_never_removed BEFORE DELETE OR TRUNCATE ON public.heads FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_to_take_heads_back();
+
+ALTER TABLE public.heads ENABLE ALWAYS TRIGGER heads_are_never_removed;
+
+CREATE TRIGGER heads_go_forward BEFORE UPDATE ON public.heads FOR EACH ROW WHEN (((new.book <> old.book) OR (new."position" < old."position") OR (new.recorded_at < old.recorded_at) OR (new.room < old.room))) EXECUTE FUNCTION public.refuse_to_take_heads_back();
+
+ALTER TABLE public.heads ENABLE ALWAYS TRIGGER heads_go_forward;
+
 GRANT ALL ON SCHEMA public TO obole_owner;
 
 REVOKE ALL ON FUNCTION public.add_partition(of_book text, n bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.ensure_partitions(of_book text, upto bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ensure_partitions(of_book text, upto bigint) TO obole_app;
+
+GRANT SELECT ON TABLE public.heads TO obole_app;
+
+REVOKE ALL ON FUNCTION public.lock_head(of_book text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lock_head(of_book text) TO obole_app;
 
 REVOKE ALL ON FUNCTION public.open_book(of_book text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_book(of_book text) TO obole_app;
@@ -299,12 +386,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.charges TO obole_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.data_keys TO obole_app;
 
 GRANT SELECT,INSERT ON TABLE public.facts TO obole_app;
-
-GRANT SELECT ON TABLE public.heads TO obole_app;
-
-GRANT UPDATE("position") ON TABLE public.heads TO obole_app;
-
-GRANT UPDATE(recorded_at) ON TABLE public.heads TO obole_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.merchant_accounts TO obole_app;
 

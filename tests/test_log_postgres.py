@@ -33,71 +33,6 @@ from tests.support.log import (
 
 PARTITION = 1 << 23
 
-CHANGES: list[LiteralString] = [
-    "UPDATE facts SET data = ''",
-    "UPDATE facts SET position = position + 1",
-    "DELETE FROM facts",
-    "TRUNCATE facts",
-    "UPDATE facts_fr_0 SET data = ''",
-    "DELETE FROM facts_fr_0",
-    "TRUNCATE facts_fr_0",
-]
-
-
-class TestTheFactsTable:
-    """Append-only, whoever asks."""
-
-    @pytest.fixture(autouse=True)
-    def filled(self, database: Database) -> None:
-        """Put a fact there."""
-        with opened(database.app_url) as log:
-            log.submit([noting("a:1")])
-
-    @pytest.mark.parametrize("change", CHANGES)
-    def test_is_not_the_applications_to_change(
-        self, database: Database, change: LiteralString
-    ) -> None:
-        with (
-            psycopg.connect(database.app_url) as connection,
-            pytest.raises(psycopg.errors.InsufficientPrivilege),
-        ):
-            connection.execute(change)
-
-    @pytest.mark.parametrize("change", CHANGES)
-    def test_refuses_its_owner_too(self, database: Database, change: LiteralString) -> None:
-        with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
-            as_owner(database.owner_url, change)
-        assert as_owner(database.owner_url, "SELECT data FROM facts") == [(b"{}",)]
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            "UPDATE heads SET room = 0",
-            "DELETE FROM heads",
-            "INSERT INTO heads (book) VALUES ('be')",
-            "SELECT add_partition('fr', 1)",
-            "DROP TABLE facts",
-            "ALTER TABLE facts DISABLE TRIGGER ALL",
-        ],
-    )
-    def test_leaves_the_application_no_way_round(
-        self, database: Database, change: LiteralString
-    ) -> None:
-        with (
-            psycopg.connect(database.app_url) as connection,
-            pytest.raises(psycopg.errors.InsufficientPrivilege),
-        ):
-            connection.execute(change)
-
-    def test_takes_a_position_once(self, database: Database) -> None:
-        with (
-            psycopg.connect(database.app_url) as connection,
-            pytest.raises(psycopg.errors.UniqueViolation),
-        ):
-            connection.execute(
-                "INSERT INTO facts VALUES ('fr', 1, now(), 'noted.v1', '{}', '{}', '')"
-            )
-
 
 class TestBooks:
     """Opening them, and keeping them apart."""
@@ -270,7 +205,6 @@ class TestLookingUpTags:
                     "INSERT INTO facts VALUES ('fr', 2, now(), 'noted.v1', %s, %s, '')",
                     (["impostor:1"], [term(BOOK, "a:1")]),
                 )
-                connection.execute("UPDATE heads SET position = 2")
             rows, head = log.read(about("a:1"))
         assert [stored.position for stored in rows] == [1]
         assert head == 2
@@ -319,6 +253,16 @@ class TestPartitions:
             assert counted == [(1, 2)]
             rows, _ = log.read(about("a:1"))
             assert len(rows) == len(log.follow(PARTITION - 1, 9)) == 3
+
+    @pytest.mark.parametrize("upto", [(1 << 24) + 2, (1 << 62)])
+    def test_are_not_made_far_ahead(self, database: Database, upto: int) -> None:
+        with opened(database.app_url) as log, connect(database.app_url) as connection:
+            log.submit([noting("a:1")])
+            with pytest.raises(psycopg.errors.InvalidParameterValue, match="beyond position 1"):
+                connection.execute("SELECT ensure_partitions('fr', %s)", (upto,))
+            assert _room(database) == PARTITION
+            connection.execute("SELECT ensure_partitions('fr', %s)", ((1 << 24) + 1,))
+            assert _room(database) == 3 * PARTITION
 
     @pytest.mark.parametrize("change", ["DELETE FROM facts_fr_1", "TRUNCATE facts_fr_1"])
     def test_made_later_are_append_only_too(
@@ -372,7 +316,7 @@ def _room(database: Database) -> object:
 
 
 def _move_head(database: Database, position: int) -> None:
-    with psycopg.connect(database.app_url) as connection:
+    with psycopg.connect(database.owner_url) as connection:
         connection.execute("UPDATE heads SET position = %s", (position,))
 
 

@@ -56,6 +56,11 @@ class TestAppending:
         assert outcome.appended == (stored,)
         assert entry_bytes(outcome.appended[0]) == entry_bytes(stored)
 
+    def test_keeps_tags_that_only_bytes_put_in_order(self, log: Log) -> None:
+        kept = row("Z:1", "_:1", "a-b:1", "a:1", "ab:1", "é:1", "x" * 2_046)
+        log.decide((), lambda _: [kept])
+        assert log.follow(0, 10)[0].tags == kept.tags
+
     def test_keeps_a_row_without_tags(self, log: Log) -> None:
         log.decide((), lambda _: [row()])
         assert log.follow(0, 10)[0].tags == ()
@@ -111,6 +116,11 @@ class TestABadRow:
             ("type_is_one_line", row(type="")),
             ("tags_are_single_words", row("two words")),
             ("tags_are_single_words", row("two\nlines")),
+            ("no_tag_is_null_or_empty", row("", "a:1")),
+            ("tags_are_unique_and_sorted", Row("noted.v1", ("a:1", "a:1"), b"{}")),
+            ("tags_are_unique_and_sorted", Row("noted.v1", ("b:1", "a:1"), b"{}")),
+            ("tags_are_unique_and_sorted", Row("noted.v1", ("a:1", "Z:1"), b"{}")),
+            ("a_tag_is_at_most_2046_bytes", row("é" * 1023 + "x")),
             ("entry_is_at_most_60000_bytes", row(data=b"x" * 60_000)),
             ("22021", row("nul:\0")),
             ("surrogates", row("half:\ud83d")),

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ledger.log.batch import Decide, Outcome, Proposal, decide_all, place, select
 from ledger.log.errors import RowRefused
-from ledger.log.rows import MAX_ENTRY_BYTES, Query, Row, StoredRow, entry_bytes
+from ledger.log.rows import MAX_ENTRY_BYTES, MAX_TAG_BYTES, Query, Row, StoredRow, entry_bytes
 
 
 class MemoryLog:
@@ -64,11 +64,21 @@ class MemoryLog:
             raise RowRefused("entry_is_at_most_60000_bytes")
         if not row.type or "\n" in row.type:
             raise RowRefused("type_is_one_line")
-        if any(character in "".join(row.tags) for character in " \n"):
-            raise RowRefused("tags_are_single_words")
         if "\0" in text:
             raise RowRefused("22021")
+        _refuse_tags([tag.encode() for tag in row.tags])
         return row.data
+
+
+def _refuse_tags(tags: list[bytes]) -> None:
+    if any(len(tag) > MAX_TAG_BYTES for tag in tags):
+        raise RowRefused("a_tag_is_at_most_2046_bytes")
+    if b"" in tags:
+        raise RowRefused("no_tag_is_null_or_empty")
+    if any(character in b"".join(tags) for character in b" \n"):
+        raise RowRefused("tags_are_single_words")
+    if tags != sorted(set(tags)):
+        raise RowRefused("tags_are_unique_and_sorted")
 
 
 class AsyncMemoryLog:

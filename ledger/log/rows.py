@@ -15,6 +15,12 @@ MAX_ENTRY_BYTES = 60_000
 Source: C2SP tlog-tiles, "Log entries" (uint16 length), less a margin.
 """
 
+MAX_TAG_BYTES = 2_046
+"""The most that one tag may hold, so that the table can check that tags are sorted.
+
+Source: PostgreSQL manual, "Limitations" of text search (each lexeme less than 2 kilobytes).
+"""
+
 
 class Row(NamedTuple):
     """One fact ready to be appended; `tags` are unique and sorted bytewise."""

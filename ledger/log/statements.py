@@ -60,20 +60,14 @@ BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 LOCK_HEAD = """
 SELECT position, room, greatest(clock_timestamp(), recorded_at)
-FROM (SELECT position, room, recorded_at FROM heads WHERE book = %s FOR UPDATE) AS head
+FROM lock_head(%s)
 """
 """Book → its last position, its room, and the time to record. The clock is read under the lock."""
 
 COPY_FACTS = """
 COPY facts (book, position, recorded_at, type, tags, terms, data) FROM STDIN (FORMAT BINARY)
 """
-
-ADVANCE_HEAD = """
-UPDATE heads SET position = %s, recorded_at = %s
-WHERE book = %s
-RETURNING pg_notify('obole_facts', book)
-"""
-"""Position, time, book. One notification a batch, for NOTIFY makes the server's commits queue."""
+"""A trigger takes the head along and notifies; rows that do not follow the head are refused."""
 
 COMMIT = "COMMIT"
 ROLLBACK = "ROLLBACK"

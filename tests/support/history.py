@@ -161,8 +161,7 @@ class History:
             at,
             MtEmitted(ref=answer, kind="content", billing_code="T300", parts=1, occurred_at=at),
         )
-        later = at + timedelta(seconds=1)
-        self.add(later, MtSubmitted(ref=answer, raw_status="8", occurred_at=later))
+        self.add(at, MtSubmitted(ref=answer, raw_status="8", occurred_at=at))
 
     def _leave(self, name: str, state: str, at: datetime) -> dict:
         standing = self._charges[name]
@@ -184,10 +183,12 @@ class History:
 
     @property
     def rows(self) -> list[StoredRow]:
-        """The facts as the log stores them, from position 1 on."""
+        """The facts as the log stores them, from position 1 on; its time never runs back."""
         found = []
         origin = Origin(self.book, "test")
-        for position, (recorded_at, fact) in enumerate(self.facts, 1):
+        recorded_at = self.facts[0][0]
+        for position, (at, fact) in enumerate(self.facts, 1):
+            recorded_at = max(recorded_at, at)
             row = REGISTRY.encode(Draft(fact, n=position), origin)
             found.append(StoredRow(self.book, position, recorded_at, *row))
         return found

@@ -117,7 +117,7 @@ def as_owner(owner_url: str, *statements: LiteralString) -> list[tuple[object, .
 def head_held(url: str, book: str = BOOK) -> Generator[Connection]:
     """Hold the book's head, so that whoever appends must wait until the block ends."""
     with psycopg.connect(url) as connection:
-        connection.execute("SELECT position FROM heads WHERE book = %s FOR UPDATE", (book,))
+        connection.execute("SELECT lock_head(%s)", (book,))
         yield connection
 
 

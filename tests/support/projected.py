@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import groupby
 
 import psycopg
 from psycopg import sql
@@ -23,20 +24,26 @@ def store(connection: psycopg.Connection, rows: Iterable[StoredRow]) -> None:
     if not rows:
         return
     book, last = rows[0].book, rows[-1]
-    log = PostgresLog(connection, book)
-    log.open_book()
+    _open_early(connection, rows[0])
     with connection.transaction():
         connection.execute("SELECT ensure_partitions(%s, %s)", (book, last.position))
-        with connection.cursor().copy(
-            "COPY facts (book, position, recorded_at, type, tags, terms, data) FROM STDIN"
-        ) as copy:
-            for row in rows:
-                terms = [term(book, tag) for tag in row.tags]
-                copy.write_row((*row[:4], list(row.tags), terms, row.data))
-        connection.execute(
-            "UPDATE heads SET position = %s, recorded_at = %s WHERE book = %s",
-            (last.position, last.recorded_at, book),
+        for _, batch in groupby(rows, lambda row: row.recorded_at):
+            with connection.cursor().copy(
+                "COPY facts (book, position, recorded_at, type, tags, terms, data) FROM STDIN"
+            ) as copy:
+                for row in batch:
+                    terms = [term(book, tag) for tag in row.tags]
+                    copy.write_row((*row[:4], list(row.tags), terms, row.data))
+
+
+def _open_early(connection: psycopg.Connection, first: StoredRow) -> None:
+    """Open a book as if it had been opened when its first fact was recorded."""
+    with psycopg.connect(connection.info.dsn, user="obole") as owner:
+        owner.execute(
+            "INSERT INTO heads (book, recorded_at) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            (first.book, first.recorded_at),
         )
+    PostgresLog(connection, first.book).open_book()
 
 
 def contents(connection: psycopg.Connection, book: str) -> dict[str, list[str]]:
