@@ -2,9 +2,16 @@
 
 import pytest
 
-from tests.support.catalogues import HEAD, SMALL, after, contract, told
+from tests.support.catalogues import HEAD, SMALL, after, contract, empty_book, told, wanted
 from tests.support.packs import edited
 
+WHOLE = "and donation is passed on whole"
+# All of the price is the charity's: the code is for donations, which have no tax.
+GIFT = edited(
+    SMALL.replace('"81014"', '"92014"').replace('category = "content"', 'category = "donation"'),
+    ('share = "50 %"\nof = "price_net_of_tax"', 'share = "100 %"\nof = "price_net_of_tax"'),
+    ('share = "52 %"\nof = "price_net_of_tax"', 'share = "100 %"\nof = "price_net_of_tax"'),
+).replace("80 %", "100 %")
 PRICE = 'tariff = "t-300"\ncode = "81014"\nprice = "3.00"'
 
 
@@ -173,3 +180,40 @@ class TestContracts:
             )
             for operator in ("20801", "20810")
         ]
+
+
+class TestDonations:
+    """What is passed on whole leaves nobody else a share."""
+
+    def test_that_all_goes_to_are_taken(self) -> None:
+        assert wanted(GIFT, empty_book())
+
+    @pytest.mark.parametrize(
+        ("kind", "at", "keeper"), [("operator", 1, "operator"), ("merchant", 2, "aggregator")]
+    )
+    def test_leave_nobody_a_share(self, kind: str, at: int, keeper: str) -> None:
+        # 1 % of 3.00 is 0.03; the second merchant, astro, sells at both operators.
+        named = {"operator": 'operator = "20801"\n', "merchant": 'merchant = "astro"\n'}[kind]
+        share = f'{named}share = "100 %"'
+        place = f"{kind}_contracts[{at}].share"
+        operators = {"operator": ["20801"], "merchant": ["20801", "20810"]}[kind]
+        found = told(edited(GIFT, (share, share.replace("100", "99"))))
+        wrong = [
+            (
+                place,
+                f"at {operator}, the {keeper} would keep 0.03 of 3.00, {WHOLE}, from 2026-03-01 on",
+            )
+            for operator in operators
+        ]
+        assert [problem for problem in found if "of 3.00" in problem[1]] == wrong
+
+    def test_cannot_become_what_a_share_was_kept_of(self) -> None:
+        service = SMALL[
+            SMALL.index("[[services]]") : SMALL.index('[[services]]\nservice = "stars"')
+        ]
+        changed = service.replace('"content"', '"donation"') + "effective_from = 2026-07-01\n"
+        # Of 0.50 without tax the operator keeps a half, and we a fifth of the other half.
+        assert (
+            "services[1].category",
+            f"at 20801, the operator would keep 0.25 of 0.50, {WHOLE}, from 2026-07-01 on",
+        ) in told(HEAD + changed, after(SMALL))

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from ledger.facts.catalogue import ContractAgreed
 from ledger.facts.charges import ChargeAuthorized, ChargeRefused
 from ledger.facts.registry import fact_id
 from ledger.facts.traffic import KeywordMatched, MoReceived, MtEmitted
@@ -160,6 +161,23 @@ class TestRefuse:
         happened = given().when(message)
         happened.then(MoReceived, KeywordMatched, some(ChargeRefused, rule=rule), ERROR)
         assert (happened.answer.text, happened.answer.billing_code) == ("Inconnu sur 81014", "FREE")
+
+    @pytest.mark.parametrize(
+        "kept",
+        [
+            pytest.param(
+                with_operator(ORANGE, percent(99, "price_with_tax"), tariff=f"t-{DONATION}"),
+                id="by the operator",
+            ),
+            pytest.param(with_merchant("croix", percent(99, "reversement")), id="by us"),
+        ],
+    )
+    def test_of_a_donation_that_somebody_keeps_a_part_of(self, kept: ContractAgreed) -> None:
+        # The catalogue refuses such terms; these were agreed before the rules said so.
+        book = in_memory()
+        book.add(kept, n=1)
+        refused = given(book=book).when(mo("DON", short_code=DONATION)).fact(ChargeRefused)
+        assert refused.rule == "not_passed_on_whole"
 
     def test_names_amount_and_limit(self) -> None:
         # Codes 8xxxx may cost 4.50 at most.

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ledger.facts.base import Leg
+from ledger.money import Waterfall
 from ledger.rules.inforce import CaptureNotSet
 from ledger.rules.pack import load_pack, parse_pack
 from ledger.rules.resolve import RuleBook, RuleNotInForce, SettingsForAnotherPack, resolve
@@ -62,6 +63,30 @@ class TestResolve:
     def test_does_a_day_once(self) -> None:
         book = RuleBook(load_pack("fr"), settings_for("fr"))
         assert book.at(NOON) is book.at(NOON + timedelta(hours=1))
+
+
+class TestWithheld:
+    """Who keeps a part of what is passed on whole."""
+
+    def test_names_each_that_keeps_something(self) -> None:
+        rules = french()
+        split = Waterfall(price=100, tax=17, operator=3, aggregator=2, merchant=78)
+        assert rules.withheld("donation", split) == {"operator": 3, "aggregator": 2}
+        assert rules.withheld("content", split) == {}
+
+    def test_is_nothing_where_the_merchant_has_all_but_the_tax(self) -> None:
+        split = Waterfall(price=100, tax=17, operator=0, aggregator=0, merchant=83)
+        assert french().withheld("donation", split) == {}
+
+    def test_lasts_as_long_as_its_rule(self) -> None:
+        rule = (
+            '[[passed_on]]\ncategory = "content"\nfrom = 2026-01-01\nuntil = 2026-07-01\n'
+            'source = "a text"\nconfidence = "primary"\n'
+        )
+        pack = parse_pack((OTHER + rule).encode(), "be.toml")
+        book = RuleBook(pack, settings_for("be"))
+        days = [datetime(2025, 12, 31, 12, tzinfo=UTC), datetime(2026, 6, 30, 12, tzinfo=UTC), NOON]
+        assert [book.at(day).passed_on_whole for day in days] == [set(), {"content"}, set()]
 
 
 class TestCaptures:

@@ -133,6 +133,9 @@ class TestFrenchPack:
         assert french().tax_rate("content") == Rate(1, 5)
         assert french().tax_rate("donation") == Rate(0, 1)
 
+    def test_passes_donations_on_whole_and_nothing_else(self) -> None:
+        assert french().passed_on_whole == {"donation"}
+
     @pytest.mark.parametrize("category", ["transport", "press", "Content", ""])
     def test_knows_no_tax_that_no_source_gives(self, category: str) -> None:
         with pytest.raises(TaxRateUnknown) as raised:
@@ -236,6 +239,7 @@ class TestRulesTable:
             ("retention of operator_billing", "1 year from payment"),
             ("retention of accounts", "10 years from the entry"),
             ("tax on content", "20 %"),
+            ("share kept of donation", "none; all but the tax is passed on"),
         ],
     )
     def test_reads_as_words(self, rule: str, value: str) -> None:

@@ -14,12 +14,13 @@ from ledger.decisions.catalogue_entries import BOUNDLESS, reply, room_of, untaxe
 from ledger.decisions.catalogue_keywords import shared_beginnings, strangers
 from ledger.decisions.catalogue_request import Blame, Problem, Prospect
 from ledger.facts.catalogue import (
+    ContractAgreed,
     KeywordAssigned,
     ServiceDeclared,
     ShortCodeOpened,
     TariffSet,
 )
-from ledger.money import ImpossibleSplit, split
+from ledger.money import ImpossibleSplit, micros_text, split
 from ledger.rules.inforce import CaptureNotSet, Rules
 from ledger.texts import overflow, price_text, render
 
@@ -186,16 +187,28 @@ def _its_contracts(sale: _Sale, opened: ShortCodeOpened, moment: _Moment) -> Ite
 def _its_split(
     sale: _Sale, with_operator: Contract, with_merchant: Contract, moment: _Moment
 ) -> Iterator[Problem]:
-    tax = moment.rules.tax_rates.get(sale.service.category)
+    """The terms leave nobody less than nothing, and nobody a part of what is passed on whole."""
+    operator, merchant, service = with_operator.fact, with_merchant.fact, sale.service
+    for part, text in _faults(sale, operator, merchant, moment.rules):
+        first, second = (operator, merchant) if part == "operator" else (merchant, operator)
+        shares: tuple[Blame, ...] = (first, "share"), (second, "share")
+        blamed = *shares, (sale.tariff, "price"), (service, "category"), *sale.blamed
+        yield from moment.prospect.problem(f"at {operator.operator}, {text}", *blamed)
+
+
+def _faults(
+    sale: _Sale, operator: ContractAgreed, merchant: ContractAgreed, rules: Rules
+) -> Iterator[tuple[str, str]]:
+    """Give whose part of a price is wrong, and how."""
+    category, price = sale.service.category, sale.tariff.price
+    tax = rules.tax_rates.get(category)
     if tax is None:
         return
-    operator, merchant = with_operator.fact, with_merchant.fact
     try:
-        split(sale.tariff.price, tax, operator.share, merchant.share)
+        amounts = split(price, tax, operator.share, merchant.share)
     except ImpossibleSplit as impossible:
-        first, second = (merchant, operator)
-        if impossible.part == "operator":
-            first, second = (operator, merchant)
-        blamed = (first, "share"), (second, "share"), (sale.tariff, "price"), *sale.blamed
-        text = f"at {operator.operator}, {impossible}"
-        yield from moment.prospect.problem(text, *blamed)
+        yield impossible.part, str(impossible)
+        return
+    for keeper, kept in rules.withheld(category, amounts).items():
+        text = f"the {keeper} would keep {micros_text(kept)} of {micros_text(price)}"
+        yield keeper, f"{text}, and {category} is passed on whole"

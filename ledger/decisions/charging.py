@@ -65,6 +65,8 @@ def charge(
         amounts = split(purchase.tariff.fact.price, terms.tax, *shares)
     except ImpossibleSplit:
         return _refused(purchase, Refusal("impossible_split"), rules, rules_fact)
+    if rules.withheld(purchase.service.category, amounts):
+        return _refused(purchase, Refusal("not_passed_on_whole"), rules, rules_fact)
     return ChargeAuthorized(
         ref=_ref(purchase, terms, rules.acting, rules_fact),
         amounts=amounts,

@@ -27,6 +27,7 @@ ChargeRule = Literal[
     "no_tax_rate",
     "no_capture_setting",
     "impossible_split",
+    "not_passed_on_whole",
 ]
 """Why a charge was not authorized."""
 

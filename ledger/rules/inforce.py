@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ledger.facts.base import Leg
 from ledger.facts.charges import Acting, CaptureEvent
-from ledger.money import Rate
+from ledger.money import Rate, Waterfall
 from ledger.rules.codes import covers
 
 ANY_CODE = "*"
@@ -22,6 +22,7 @@ BillingPoint = Literal["mo", "mt", "both"]
 ConsumerKind = Literal["alias", "msisdn"]
 ConsumerScope = Literal["operator_and_alias_group", "book"]
 ServiceWord = Literal["stop", "contact"]
+Keeper = Literal["operator", "aggregator"]
 StopScope = Literal["service", "code", "consumer"]
 Stopped = Literal["replies", "solicitations", "subscriptions"]
 CaptureKey = tuple[str, str, Leg]
@@ -83,6 +84,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     """By spelling, as normalising leaves it: capitals, single spaces."""
     stop: StopEffect
     tax_rates: Mapping[str, Rate]
+    passed_on_whole: frozenset[str]
+    """The categories of which all but the tax goes to the merchant."""
     gsm7_characters: int
     ucs2_characters: int
     charged_segments: int
@@ -108,6 +111,13 @@ class Rules(Struct, frozen=True, kw_only=True):
         if found is None:
             raise CaptureNotSet(operator, code, leg)
         return found
+
+    def withheld(self, category: str, amounts: Waterfall) -> dict[Keeper, int]:
+        """Say who keeps how many micros of what should go to the merchant whole; empty if none."""
+        if category not in self.passed_on_whole:
+            return {}
+        kept: dict[Keeper, int] = {"operator": amounts.operator, "aggregator": amounts.aggregator}
+        return {keeper: micros for keeper, micros in kept.items() if micros}
 
     def tax_rate(self, category: str) -> Rate:
         """Give the tax on a category of service, as a fraction of the price net of it.

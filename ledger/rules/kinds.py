@@ -260,6 +260,14 @@ class TaxRule(Rule):
         return f"{rate.numerator}/{rate.denominator}" if rest else f"{whole} %"
 
 
+class PassedOnRule(Rule):
+    """A category of which all but the tax goes to the merchant, and nobody keeps a share."""
+
+    about: ClassVar = "share kept of {category}"
+    says: ClassVar = "none; all but the tax is passed on"
+    category: TaxCategory
+
+
 class SegmentRule(Rule):
     """How much text one message holds, and how many a charged one may take."""
 

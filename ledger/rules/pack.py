@@ -74,6 +74,7 @@ class Contents(BaseModel):
     alias_window: ListOf[kinds.AliasWindowRule] = ()
     retention: SomeOf[kinds.RetentionRule]
     tax: SomeOf[kinds.TaxRule]
+    passed_on: ListOf[kinds.PassedOnRule] = ()
     segment: SomeOf[kinds.SegmentRule]
 
     def rules(self) -> Iterator[Rule]:

@@ -103,6 +103,7 @@ def resolve_day(pack: RulePack, settings: Settings, day: LocalDay) -> Rules:
         service_words={word: rule.kind for rule in words for word in rule.spellings},
         stop=_stop(_the_one(file.stop, day), _the_one(file.silence, day)),
         tax_rates={rule.category: rule.percent for rule in _holding(file.tax, day)},
+        passed_on_whole=frozenset(rule.category for rule in _holding(file.passed_on, day)),
         gsm7_characters=segment.gsm7_characters,
         ucs2_characters=segment.ucs2_characters,
         charged_segments=segment.charged_segments,

@@ -6,6 +6,7 @@ its key's line.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 Place = tuple[str | int, ...]
@@ -20,10 +21,11 @@ _LONG_QUOTES = re.compile(r"\"{3}|'{3}")
 def lines_of(text: str) -> dict[Place, int]:
     """Give the line, counted from 1, of each table and key that begins a statement."""
     lines: dict[Place, int] = {}
+    entries: Counter[Place] = Counter()
     table: Place = ()
     for number, line in _statements(text):
         if header := _HEADER.match(line):
-            table = _table(_steps(header[2]), lines, repeated=header[1] == "[[")
+            table = _table(_steps(header[2]), entries, repeated=header[1] == "[[")
             lines[table] = number
         elif key := _KEY.match(line):
             lines.setdefault((*table, *_steps(key[1])), number)
@@ -43,23 +45,17 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
         quoted = quoted != toggles
 
 
-def _table(steps: Sequence[str], lines: dict[Place, int], *, repeated: bool) -> Place:
-    """Give the place of a header; a repeated one is the entry after those seen so far."""
+def _table(steps: Sequence[str], entries: Counter[Place], *, repeated: bool) -> Place:
+    """Give the place of a header; a repeated one is one more entry of its list."""
     place: Place = ()
     for step in steps[:-1]:
         place = (*place, step)
-        count = _entries(place, lines)
-        place = (*place, count - 1) if count else place
+        place = (*place, entries[place] - 1) if entries[place] else place
     place = (*place, steps[-1])
-    return (*place, _entries(place, lines)) if repeated else place
-
-
-def _entries(place: Place, lines: dict[Place, int]) -> int:
-    """Count the entries of a list of tables that have been seen."""
-    count = 0
-    while (*place, count) in lines:
-        count += 1
-    return count
+    if not repeated:
+        return place
+    entries[place] += 1
+    return (*place, entries[place] - 1)
 
 
 def _steps(dotted: str) -> Sequence[str]:
