@@ -29,6 +29,8 @@ _PART = {"gsm7": 153, "ucs2": 67}
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols that are written as nothing: fillers of Hangul, and Braille without dots."""
 _IN_GSM = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "«": '"', "»": '"'}
     | {"\u2013": "-", "\u2014": "-", "œ": "oe", "Œ": "OE"}
@@ -108,9 +110,16 @@ def template_problems(template: str, allowed: Iterable[str]) -> list[str]:
     ]
     if _without_controls(template) != template.replace("\n", " "):
         problems.append("holds a control or invisible character")
-    if not template.strip():
+    if not is_seen(template):
         problems.append("must not be empty")
+    elif not is_seen(template.replace("{argument}", "")):
+        problems.append("shows nothing where a consumer sends no argument")
     return problems
+
+
+def is_seen(text: str) -> bool:
+    """Tell whether a text shows anything at all: a letter, digit, punctuation or symbol."""
+    return any(unicodedata.category(c)[0] in "LNPS" and c not in _BLANK for c in text)
 
 
 def overflow(text: str, room: Room = ONE_SEGMENT) -> str | None:

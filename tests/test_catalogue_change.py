@@ -114,9 +114,16 @@ class TestHappens:
     def test_before_any_traffic_may_be_back_dated(self) -> None:
         assert wanted(HEAD + price("0.65", "2026-04-01"), after(SMALL), has_traffic=False)
 
-    def test_with_traffic_may_count_from_now_on(self) -> None:
-        text = HEAD + price("0.65", NOW.isoformat())
+    def test_with_traffic_may_count_from_a_minute_on(self) -> None:
+        # Messages that come until it is recorded are judged without it.
+        text = HEAD + price("0.65", (NOW + timedelta(seconds=60)).isoformat())
         assert len(wanted(text, after(SMALL), has_traffic=True, now=NOW)) == 1
+
+    def test_of_a_gateway_keeps_how_its_ids_are_read(self) -> None:
+        gateway = SMALL[SMALL.index("[[gateways]]") : SMALL.index("[[merchants]]")]
+        longer = gateway.replace("horizon_days = 7", "horizon_days = 9")
+        text = HEAD + longer + "effective_from = 2026-07-01\n"
+        assert len(wanted(text, after(SMALL))) == 1
 
     def test_gives_a_keyword_to_another_service_of_the_same_merchant_at_once(self) -> None:
         text = (

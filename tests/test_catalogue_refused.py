@@ -1,11 +1,15 @@
 """What a catalogue is refused for, each problem by its text and the place it came from."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.support.catalogues import HEAD, NOW, SMALL, after, empty_book, told, wanted
 from tests.support.packs import edited
 
 PRICE = 'tariff = "t-300"\ncode = "81014"\nprice = "3.00"'
+EARLIEST = "and the book has traffic; the earliest is 2026-06-15T12:01:00+02:00"
+OTHER_IDS = "and a message that comes again would get another id; declare another gateway instead"
 SINCE = ", from 2026-03-01 on"
 REPLY = 'reply_text = "Quiz : {argument} ({price})"'
 
@@ -48,6 +52,7 @@ class TestServicesAndCodes:
         [
             ("Merci {prix}", "{prix} is no placeholder that may stand here"),
             ("Merci {price", "{ is no placeholder that may stand here"),
+            ("{argument}", "shows nothing where a consumer sends no argument"),
             ("x" * 161, "takes 161 characters, and one message holds 160"),
             ("Fête " + "x" * 66, "takes 71 characters, and one message holds 70 because of 'ê'"),
         ],
@@ -89,6 +94,24 @@ class TestServicesAndCodes:
                 f"CONTACT for stars takes 170 characters, and one message holds 160{SINCE}",
             )
         ]
+
+    @pytest.mark.parametrize(
+        ("old", "field"),
+        [
+            ('name = "Quiz"', "services[1].name"),
+            ('publisher = "Ludo"\ndesk = "0199002100"\n\n[[services]]', "services[1].publisher"),
+            ('desk = "0199002100"\n\n[[services]]', "services[1].desk"),
+            ('publisher = "Kiosque"', "codes[1].publisher"),
+            ('desk = "0199001014"', "codes[1].desk"),
+        ],
+    )
+    def test_have_nothing_invisible_that_a_text_may_name(self, old: str, field: str) -> None:
+        # A space of no width is no white space, so it counts as a letter to most checks.
+        services = SMALL.index("[[services]]") if field.startswith("services") else 0
+        key, _, rest = old.partition(' = "')
+        unseen = f'{key} = "\u200b"{rest.partition(chr(34))[2]}'
+        text = SMALL[:services] + edited(SMALL[services:], (old, unseen))
+        assert (field, "shows nothing") in told(text)
 
     def test_lie_in_a_range_that_the_rules_know(self) -> None:
         text = SMALL.replace('"81014"', '"11014"')
@@ -146,6 +169,24 @@ class TestServicesAndCodes:
         ]
 
 
+class TestGateways:
+    """How a gateway's ids are read."""
+
+    @pytest.mark.parametrize(("first", "then"), [("false", "true"), ("true", "false")])
+    def test_stay_as_they_were_declared(self, first: str, then: str) -> None:
+        # A message handed over before the change and again after it would be two.
+        known = after(SMALL.replace("recycles_ids = false", f"recycles_ids = {first}"))
+        gateway = SMALL[SMALL.index("[[gateways]]") : SMALL.index("[[merchants]]")]
+        changed = gateway.replace("recycles_ids = false", f"recycles_ids = {then}")
+        for since in ("2026-02-01", "2026-03-01", "2026-07-01"):
+            assert told(f"{HEAD}{changed}effective_from = {since}\n", known) == [
+                (
+                    "gateways[1].recycles_ids",
+                    f"kannel was declared with {first}, {OTHER_IDS}",
+                )
+            ]
+
+
 class TestDates:
     """From when a fact may count."""
 
@@ -154,11 +195,31 @@ class TestDates:
         text = HEAD + '[[merchants]]\nmerchant = "n"\nname = "N"\n'
         own = text + "effective_from = 2026-06-15T11:59:59+02:00\n"
         assert told(text, after(SMALL), has_traffic=True, now=NOW) == [
-            ("effective_from", "2026-03-01 is past, and the book has traffic")
+            ("effective_from", f"2026-03-01 is past, {EARLIEST}")
         ]
         assert told(own, after(SMALL), has_traffic=True, now=NOW) == [
-            ("merchants[1].effective_from", "2026-06-15 11:59 is past, and the book has traffic")
+            ("merchants[1].effective_from", f"2026-06-15 11:59 is past, {EARLIEST}")
         ]
+
+    def test_that_are_less_than_a_minute_away_are_refused_likewise(self) -> None:
+        text = HEAD + '[[merchants]]\nmerchant = "n"\nname = "N"\n'
+        own = text + "effective_from = 2026-06-15T12:00:59.999999+02:00\n"
+        assert told(own, after(SMALL), has_traffic=True, now=NOW) == [
+            (
+                "merchants[1].effective_from",
+                f"2026-06-15 12:00 is less than 60 seconds away, {EARLIEST}",
+            )
+        ]
+
+    def test_name_an_earliest_that_is_early_enough(self) -> None:
+        # Half a second before the full one, the next second that a file may name.
+        text = HEAD + '[[merchants]]\nmerchant = "n"\nname = "N"\n'
+        now = NOW - timedelta(seconds=0.5)
+        ((_, what),) = told(text, after(SMALL), has_traffic=True, now=now)
+        earliest = what.rpartition(" ")[2]
+        assert earliest == "2026-06-15T12:01:00+02:00"
+        own = f"{text}effective_from = {earliest}\n"
+        assert wanted(own, after(SMALL), has_traffic=True, now=now)
 
     def test_that_no_rules_reach_are_refused(self) -> None:
         text = HEAD + '[[merchants]]\nmerchant = "n"\nname = "N"\neffective_from = 2001-01-01\n'

@@ -1,13 +1,14 @@
 """Templates filled in, and the segments that a text takes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ledger.texts import (
     CODE_PLACEHOLDERS,
     REPLY_PLACEHOLDERS,
     Room,
+    is_seen,
     overflow,
     price_text,
     render,
@@ -152,6 +153,9 @@ class TestTemplateProblems:
             ("Merci {{code}}", "{ is no placeholder"),
             ("Merci\0", "control"),
             ("Mer\u200bci", "control"),
+            ("{argument}", "shows nothing where"),
+            (" {argument}\u3164{argument}", "shows nothing where"),
+            ("\u2800", "must not be empty"),
             ("Mer\rci", "control"),
             (" ", "empty"),
         ],
@@ -165,6 +169,25 @@ class TestTemplateProblems:
             f"{{code}}, {{desk}}, {{publisher}}"
             for stranger in ("{argument}", "{price}")
         ]
+
+
+class TestIsSeen:
+    """Whether a text shows anything."""
+
+    @pytest.mark.parametrize("text", ["a", " 7 ", "!", "€", "😀", "\u200bç\u200b"])
+    def test_is_so_for_whatever_leaves_ink(self, text: str) -> None:
+        assert is_seen(text)
+
+    @pytest.mark.parametrize(
+        "text", ["", " \t\n", "\u00a0", "\u200b", "\u00ad", "\u3164", "\u2800", "\ufe0f", "\0"]
+    )
+    def test_is_not_so_for_spaces_and_what_only_joins(self, text: str) -> None:
+        assert not is_seen(text)
+
+    @given(templates)
+    def test_is_so_for_each_right_template_without_an_argument(self, template: str) -> None:
+        assume(template_problems(template, REPLY_PLACEHOLDERS) == [])
+        assert is_seen(render(template, dict.fromkeys(REPLY_PLACEHOLDERS - {"argument"}, "x")))
 
 
 class TestOverflow:

@@ -6,7 +6,7 @@ again records nothing; what is left out of a file goes on as it was.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, get_args
 
 import msgspec
@@ -32,6 +32,14 @@ __all__ = ["CatalogueFact", "CatalogueRefused", "Circumstances", "Problem", "Req
 _RANK: dict[type[Fact], int] = {kind: at for at, kind in enumerate(get_args(CatalogueFact))}
 
 
+NOTICE = timedelta(seconds=60)
+"""How long before it counts a change must be asked for, once a book has traffic.
+
+Messages that come between the command and its recording are judged without it. Each of the
+command's few attempts may wait 10 s for the lock of its book, so a minute has room for all.
+"""
+
+
 class Circumstances(NamedTuple):
     """What a change of the catalogue is judged by, beside the catalogue."""
 
@@ -39,6 +47,7 @@ class Circumstances(NamedTuple):
     has_traffic: bool
     """Whether the book ever received a message: from then on nothing is back-dated."""
     now: datetime
+    """When the command began; what it records may be recorded `NOTICE` later."""
 
 
 def change(
@@ -142,10 +151,16 @@ def _back_dated(prospect: Prospect, judged_by: Circumstances) -> Iterator[Proble
     """Nothing may count from a moment on which messages were decided without it."""
     if not judged_by.has_traffic:
         return
+    earliest = judged_by.now + NOTICE
     for asked in prospect.news.values():
-        if asked.fact.effective_from < judged_by.now:
-            day = prospect.day(asked.fact.effective_from)
-            text = f"{day} is past, and the book has traffic"
+        since = asked.fact.effective_from
+        if since < earliest:
+            seconds = NOTICE // timedelta(seconds=1)
+            why = "past" if since < judged_by.now else f"less than {seconds} seconds away"
+            text = (
+                f"{prospect.day(since)} is {why}, and the book has traffic; "
+                f"the earliest is {prospect.second(earliest)}"
+            )
             yield Problem(asked.where("effective_from"), text)
 
 

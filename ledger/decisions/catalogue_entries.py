@@ -1,6 +1,6 @@
 """What each fact of a catalogue must hold by itself, at the moment it counts from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import assert_never
 
@@ -23,6 +23,7 @@ from ledger.texts import (
     CODE_PLACEHOLDERS,
     REPLY_PLACEHOLDERS,
     Room,
+    is_seen,
     overflow,
     render,
     template_problems,
@@ -49,8 +50,10 @@ def _problems(  # noqa: C901 - one case for each kind of fact
 ) -> Iterator[Problem]:
     fact = asked.fact
     match fact:
-        case GatewayDeclared() | MerchantRegistered() | KeywordWithdrawn():
+        case MerchantRegistered() | KeywordWithdrawn():
             return
+        case GatewayDeclared():
+            yield from _gateway(fact, prospect)
         case ShortCodeOpened():
             yield from _opened(fact, prospect, rules)
         case ShortCodeClosed():
@@ -86,12 +89,23 @@ def untaxed(service: ServiceDeclared, rules: Rules) -> str:
     return f"the rules have no tax rate for {service.category}; they have one for {known}"
 
 
+def _gateway(fact: GatewayDeclared, prospect: Prospect) -> Iterator[Problem]:
+    """How ids are read never changes, or a message that comes again would be another one."""
+    first = min(prospect.timeline(fact), key=lambda version: version.position).fact
+    assert isinstance(first, GatewayDeclared)
+    if fact.recycles_ids != first.recycles_ids:
+        declared = f"{fact.gateway} was declared with {str(first.recycles_ids).lower()}"
+        text = "and a message that comes again would get another id; declare another gateway"
+        yield from prospect.problem(f"{declared}, {text} instead", (fact, "recycles_ids"))
+
+
 def _opened(fact: ShortCodeOpened, prospect: Prospect, rules: Rules) -> Iterator[Problem]:
     if rules.range_of(fact.short_code) is None:
         text = f"{fact.short_code} lies in no range of codes that the rules know"
         yield from prospect.problem(text, (fact, "short_code"))
     if fact.dedicated_to is not None:
         yield from prospect.unregistered(fact, fact.dedicated_to, "dedicated_to")
+    yield from _unseen(fact, ("publisher", "desk"), prospect)
     values = {"code": fact.short_code, "publisher": fact.publisher, "desk": fact.desk}
     for field in ("error_text", "stop_text", "contact_text"):
         template: str = getattr(fact, field)
@@ -99,6 +113,15 @@ def _opened(fact: ShortCodeOpened, prospect: Prospect, rules: Rules) -> Iterator
         long = overflow(render(template, values, BOUNDLESS), room_of(rules))
         for text in wrong or filter(None, [long]):
             yield from prospect.problem(text, (fact, field))
+
+
+def _unseen(
+    fact: ShortCodeOpened | ServiceDeclared, fields: Iterable[str], prospect: Prospect
+) -> Iterator[Problem]:
+    """What a text may name has something to be seen, so that the text has, too."""
+    for field in fields:
+        if not is_seen(getattr(fact, field)):
+            yield from prospect.problem("shows nothing", (fact, field))
 
 
 def _closed(fact: ShortCodeClosed, prospect: Prospect) -> Iterator[Problem]:
@@ -120,6 +143,7 @@ def _service(fact: ServiceDeclared, prospect: Prospect, rules: Rules) -> Iterato
         if (read := " ".join(normalise(choice))) != choice:
             text = f"{choice!r} is never matched, for matching reads it as {read!r}"
             yield from prospect.problem(text, (fact, "choices"))
+    yield from _unseen(fact, ("name", "publisher", "desk"), prospect)
     wrong = template_problems(fact.reply_text, REPLY_PLACEHOLDERS)
     for text in wrong or filter(None, [overflow(reply(fact, "", ""), room_of(rules))]):
         yield from prospect.problem(text, (fact, "reply_text"))

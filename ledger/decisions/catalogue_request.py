@@ -1,7 +1,7 @@
 """What a change of the catalogue asks for, where it was asked, and what is wrong with it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -127,6 +127,12 @@ class Prospect(NamedTuple):
         """Tell that a fact names a merchant which is not registered when it begins to count."""
         if self.then.merchant(merchant, fact.effective_from) is None:
             yield from self.problem(f"no merchant {merchant} is registered by then", (fact, field))
+
+    def second(self, at: datetime) -> str:
+        """Write an instant to the second, none earlier, so that a file may name it."""
+        local = at.astimezone(ZoneInfo(self.book.zone))
+        whole = local.replace(microsecond=0)
+        return (whole if whole == local else whole + timedelta(seconds=1)).isoformat()
 
     def day(self, at: datetime) -> str:
         """Write an instant for people: the local day, and the time unless it is midnight."""
