@@ -15,7 +15,7 @@ def test_a_document_shows_what_its_command_prints(block: shown.Shown) -> None:
     assert shown.steady(shown.run(block.command)) == shown.steady(block.output)
 
 
-@pytest.mark.parametrize("document", shown.documents(), ids=lambda path: path.name)
+@pytest.mark.parametrize("document", shown.documents(), ids=str)
 def test_a_link_leads_to_something(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
         assert (document.parent / target).exists(), target

@@ -192,11 +192,11 @@ def _sides(debit: int, credit: int, currency: str) -> dict[str, Any]:
 
 def _merchant_json(one: MerchantTotal) -> dict[str, Any]:
     states: dict[str, Any] = {}
-    for state in _STATES:
+    for state in (*_STATES, *_LATER):
         found: Money | None = getattr(one.position, state)
         states[state] = found and {
             "charges": found.charges,
             "share": money(found.micros, one.currency),
         }
-    not_recorded = [state for state in _STATES if states[state] is None]
+    not_recorded = [state for state in _LATER if states[state] is None]
     return {"merchant": one.merchant, **states, "not_recorded": not_recorded}
