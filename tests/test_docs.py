@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from api.bench.main import BATCHES
 from tests.support import shown
 
 BLOCKS = list(shown.blocks())
@@ -19,6 +20,19 @@ def test_a_document_shows_what_its_command_prints(block: shown.Shown) -> None:
 def test_a_link_leads_to_something(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+def test_the_benchmarks_page_has_the_rows_that_it_measures() -> None:
+    page = (shown.ROOT / "api/bench/README.md").read_text()
+    for what in (
+        "bare binary COPY",
+        "eventsourcing's default recorder",
+        *(f"append, {batch} exchanges a batch" for batch in BATCHES),
+        "an empty FastAPI route",
+        "Kannel's MO over HTTP",
+        "all folds, rows written",
+    ):
+        assert what in page
 
 
 def test_the_readme_shows_the_demonstration() -> None:
