@@ -7,7 +7,7 @@ OBOLE_SETTINGS (`settings` by default), the master key's file by OBOLE_MASTER_KE
 
 import logging
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -22,18 +22,21 @@ from ledger.access import Grants
 from ledger.commands.access import read_grants
 from ledger.commands.desk import Desk
 from ledger.commands.opening import open_book
+from ledger.decisions.refusals import Refusal, RulesOutdated
 from ledger.facts.access import AccessGranted
+from ledger.facts.book import RulesAdopted
 from ledger.facts.registry import Origin
-from ledger.keyring import Keyring, Pool, prove
+from ledger.keyring import SELECT_ALL_PSEUDONYM_KEYS, Keyring, Pool, prove, prove_on
 from ledger.log.session import connect
 from ledger.log.statements import OPEN_BOOK
 from ledger.log.writer import BookWriter
 from ledger.rules.pack import load_pack
 from ledger.rules.resolve import RuleBook
 from ledger.rules.settings import load_settings
-from ledger.vault import FileMasterKey, MasterKey, MasterKeyMissing
+from ledger.vault import FileMasterKey, MasterKey, MasterKeyMissing, WrongKey
 
 _log = logging.getLogger(__name__)
+_OPENING = 0x0B01F  # any number that nothing else in the database locks
 _OTHERS = 0o077
 """What a file's group and everybody else may do."""
 
@@ -45,6 +48,19 @@ POOL_SECONDS = 2.0
 
 class NoBooks(LookupError):
     """The folder of settings has no settings of any book."""
+
+
+class RulesDiffer(Refusal):
+    """A book adopted other rules than this process was given, and to start is not to adopt."""
+
+    def __init__(self, book: str, differing: Sequence[str]) -> None:
+        super().__init__(
+            f"the book {book} follows other rules than settings and pack give here. They differ "
+            f"in {'; '.join(differing)}. `obole book open {book}` adopts those given here, and "
+            "whatever serves the book must start again then"
+        )
+        self.book = book
+        self.differing = differing
 
 
 class OpenBook:
@@ -94,33 +110,76 @@ class Books:
         otherwise adopt in turn for ever.
 
         Raises:
-            RulesOutdated: a book follows other rules, and is not to adopt these.
-            WrongKey: the book's keys were wrapped under another master key.
+            RulesDiffer: a book follows other rules, and is not to adopt these.
+            WrongKey: some book's keys were wrapped under another master key; nothing was made.
         """
         async with AsyncExitStack() as stack:
-            pool: Pool = AsyncConnectionPool(
-                app_url,
-                connection_class=AsyncConnection[tuple[object, ...]],
-                min_size=1,
-                max_size=8,
-                timeout=POOL_SECONDS,
-                # No growing pauses while the database is away: it is served again at once.
-                reconnect_timeout=0,
-                open=False,
-            )
-            await stack.enter_async_context(pool)
-            await prove(pool, master)
+            pool = await stack.enter_async_context(_pool(app_url))
             books: dict[str, OpenBook] = {}
-            for name, rule_book in rules.items():
-                async with pool.connection() as connection:
-                    await connection.execute(OPEN_BOOK, (name,))
-                writer = await stack.enter_async_context(BookWriter(app_url, name))
-                desk = Desk(name, writer, await _keyring(pool, name, master), rule_book)
-                if adopt or (await desk.refresh()).book is None:
-                    await open_book(desk, Origin(name, "system"), clock())
-                desk.adopted()
-                books[name] = OpenBook(desk, writer)
+            async with _turn(pool) as connection:
+                await prove(connection, master)
+                for name, rule_book in rules.items():
+                    async with pool.connection() as other:
+                        await other.execute(OPEN_BOOK, (name,))
+                    writer = await stack.enter_async_context(BookWriter(app_url, name))
+                    desk = Desk(name, writer, await _keyring(pool, name, master), rule_book)
+                    await _follow_rules(desk, clock, adopt=adopt)
+                    books[name] = OpenBook(desk, writer)
             yield cls(pool, books, clock)
+
+
+def _pool(app_url: str) -> Pool:
+    return AsyncConnectionPool(
+        app_url,
+        connection_class=AsyncConnection[tuple[object, ...]],
+        min_size=1,
+        max_size=8,
+        timeout=POOL_SECONDS,
+        # No growing pauses while the database is away: it is served again at once.
+        reconnect_timeout=0,
+        open=False,
+    )
+
+
+@asynccontextmanager
+async def _turn(pool: Pool) -> AsyncGenerator[AsyncConnection[tuple[object, ...]]]:
+    """Open books alone: two first starts at once would each draw keys and adopt rules."""
+    async with pool.connection() as connection:
+        await connection.execute("SET LOCAL lock_timeout = '10s'")
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_OPENING,))
+        yield connection
+
+
+async def _follow_rules(desk: Desk, clock: Clock, *, adopt: bool) -> None:
+    """Open the book where nothing opened it yet; otherwise see that it follows these rules.
+
+    Raises:
+        RulesDiffer: it follows others, and is not to adopt these.
+    """
+    known = await desk.refresh()
+    if adopt or not known.rules:
+        await open_book(desk, Origin(desk.book, "system"), clock())
+        return
+    try:
+        desk.adopted()
+    except RulesOutdated as outdated:
+        fact = known.rules[-1].fact
+        assert isinstance(fact, RulesAdopted)
+        raise RulesDiffer(desk.book, _differing(fact, desk.rules)) from outdated
+
+
+def _differing(adopted: RulesAdopted, loaded: RuleBook) -> list[str]:
+    """Name what differs, each with what was adopted and what is loaded."""
+    before, now = adopted.settings, loaded.settings.values()
+    found = [
+        f"{name} (adopted {before.get(name)!r}, loaded {now.get(name)!r})"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    if (adopted.pack, adopted.pack_sha256) != (loaded.pack.country, loaded.pack.sha256):
+        old, new = f"{adopted.pack} {adopted.pack_sha256:.8}", f"{loaded.pack.sha256:.8}"
+        found.insert(0, f"the rule pack (adopted {old}, loaded {loaded.pack.country} {new})")
+    return found
 
 
 async def _keyring(pool: Pool, book: str, master: MasterKey) -> Keyring:
@@ -153,14 +212,19 @@ def load_master_key(app_url: str, environ: Mapping[str, str] = os.environ) -> Fi
 
     Raises:
         MasterKeyMissing: the file holds no key, or is gone although there are keys.
+        WrongKey: the database's keys were wrapped under another one.
     """
     named = environ.get("OBOLE_MASTER_KEY_FILE")
     path = (Path(named) if named else home(environ) / "master.key").absolute()
+    with connect(app_url) as connection:
+        stored = connection.execute(SELECT_ALL_PSEUDONYM_KEYS).fetchall()
     if path.exists():
         if path.stat().st_mode & _OTHERS:
-            _log.warning("others can read the master key: chmod 600 %s", path)
-        return FileMasterKey.load(path)
-    if _holds_keys(app_url):
+            _log.warning(
+                "OTHERS CAN READ THE MASTER KEY and with it every text: chmod 600 %s", path
+            )
+        return _proven(FileMasterKey.load(path), path, stored)
+    if stored:
         raise MasterKeyMissing(
             f"the master key {path} is missing, and this database was opened with one: "
             "put its copy there, or name it in OBOLE_MASTER_KEY_FILE"
@@ -174,7 +238,11 @@ def load_master_key(app_url: str, environ: Mapping[str, str] = os.environ) -> Fi
     return key
 
 
-def _holds_keys(app_url: str) -> bool:
-    """Tell whether anything was ever wrapped under a master key here."""
-    with connect(app_url) as connection:
-        return connection.execute("SELECT FROM pseudonym_keys LIMIT 1").fetchone() is not None
+def _proven(key: FileMasterKey, path: Path, stored: Iterable[tuple[object, ...]]) -> FileMasterKey:
+    try:
+        prove_on(stored, key)
+    except WrongKey as wrong:
+        raise WrongKey(
+            f"the master key {path} is not the one of this database ({wrong})"
+        ) from wrong
+    return key

@@ -70,20 +70,27 @@ async def _age_for_ever(
 ) -> None:
     """Look for overdue charges now and then, until `stop` is set."""
     while not stop.is_set():
-        pause = SWEEP_SECONDS
-        try:
-            aged = await age(app_url, book, rules, clock())
-            if aged:
-                _log.info("%s: %s charges became unresolved", book, aged)
-        except NotProjected:
-            pass  # a book that is not open yet, or whose first facts are just being read
-        except RulesOutdated as outdated:
-            _log.error("%s: charges do not grow old here: %s", book, outdated)
-        except AWAY as away:
-            _log.warning("%s: the database is away, trying again: %s", book, away)
-            pause = RETRY_SECONDS
+        pause = await _age_once(app_url, book, rules, clock)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
+
+
+async def _age_once(app_url: str, book: str, rules: RuleBook, clock: Clock) -> float:
+    """Look for overdue charges; gives how many seconds to wait before the next time."""
+    try:
+        aged = await age(app_url, book, rules, clock())
+        if aged:
+            _log.info("%s: %s charges became unresolved", book, aged)
+    except NotProjected:
+        pass  # a book that is not open yet, or whose first facts are just being read
+    except RulesOutdated as outdated:
+        _log.error("%s: charges do not grow old here: %s", book, outdated)
+    except AWAY as away:
+        _log.warning("%s: the database is away, trying again: %s", book, away)
+        return RETRY_SECONDS
+    except Exception:  # noqa: BLE001 - whatever it is, it is this book's own
+        _log.exception("%s: charges do not grow old here; trying again", book)
+    return SWEEP_SECONDS
 
 
 async def age(app_url: str, book: str, rules: RuleBook, now: datetime) -> int:

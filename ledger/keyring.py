@@ -60,16 +60,20 @@ SELECT version, wrapped FROM pseudonym_keys WHERE book = %(book)s ORDER BY versi
 SELECT_ALL_PSEUDONYM_KEYS: LiteralString = "SELECT book, version, wrapped FROM pseudonym_keys"
 
 
-async def prove(pool: Pool, master: MasterKey) -> None:
+async def prove(connection: AsyncConnection[tuple[object, ...]], master: MasterKey) -> None:
     """Open every book's keys for naming consumers, before anything is made under this master key.
 
     Raises:
         WrongKey: another master key wrapped one of them.
     """
-    async with pool.connection() as connection:
-        cursor = await connection.execute(SELECT_ALL_PSEUDONYM_KEYS)
-        for book, version, wrapped in await cursor.fetchall():
-            master.unwrap(cast("bytes", wrapped), f"{book}/pseudonym/{version}")
+    cursor = await connection.execute(SELECT_ALL_PSEUDONYM_KEYS)
+    prove_on(await cursor.fetchall(), master)
+
+
+def prove_on(rows: Iterable[tuple[object, ...]], master: MasterKey) -> None:
+    """Do as `prove` on the rows that `SELECT_ALL_PSEUDONYM_KEYS` gave."""
+    for book, version, wrapped in rows:
+        master.unwrap(cast("bytes", wrapped), f"{book}/pseudonym/{version}")
 
 
 class NoPseudonymKey(LookupError):

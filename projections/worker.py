@@ -21,9 +21,15 @@ POLL_SECONDS = 0.5
 RETRY_SECONDS = 0.5
 """How long to wait before asking again for a database that is away."""
 
+FAULT_SECONDS = 10.0
+"""How long to leave a book alone whose log, or whose tables, cannot be worked with."""
+
 
 def run(conninfo: str, book: str, stop: Event, poll_seconds: float = POLL_SECONDS) -> None:
-    """Follow one book until `stop` is set; a database that goes away is waited for."""
+    """Follow one book until `stop` is set; a database that goes away is waited for.
+
+    What is wrong with this book alone is told loudly and tried again: the others must go on.
+    """
     away = False
     while not stop.is_set():
         try:
@@ -38,6 +44,10 @@ def run(conninfo: str, book: str, stop: Event, poll_seconds: float = POLL_SECOND
                 _log.warning("%s: the database is away, trying again: %s", book, error)
                 away = True
             stop.wait(RETRY_SECONDS)
+        except Exception:  # noqa: BLE001 - whatever it is, it is this book's own
+            text = "%s: nothing of this book is projected; trying again in %s seconds"
+            _log.exception(text, book, FAULT_SECONDS)
+            stop.wait(FAULT_SECONDS)
 
 
 def _follow(connection: psycopg.Connection, book: str, stop: Event, poll_seconds: float) -> None:

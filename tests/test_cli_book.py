@@ -10,6 +10,7 @@ from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
 from ledger.vault import FileMasterKey
 from migrations.runner import chain
+from projections import positions
 from tests.support.cli import ROOT, Obole, obole_at
 from tests.support.database import TestDatabase
 
@@ -105,6 +106,36 @@ class TestOpenBook:
         assert done.status == 1
         assert f"{tmp_path}/elsewhere/master.key is missing" in done.err
         assert not (tmp_path / "elsewhere" / "master.key").exists()
+
+    def test_warns_of_a_master_key_that_others_can_read(
+        self, obole: Obole, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        obole("book", "open", "fr")
+        key = tmp_path / "home" / "master.key"
+        caplog.clear()
+        obole("book", "open", "fr")
+        assert "MASTER KEY" not in caplog.text
+        key.chmod(0o640)
+        assert obole("book", "open", "fr").status == 0
+        assert f"chmod 600 {key}" in caplog.text
+
+    def test_makes_nothing_under_a_master_key_that_opens_not_every_book(
+        self, obole: Obole, database: TestDatabase, tmp_path: Path
+    ) -> None:
+        obole("book", "open", "fr")
+        FileMasterKey.create(tmp_path / "elsewhere" / "master.key")
+        settings = tmp_path / "settings"
+        settings.mkdir()
+        (settings / "aa.toml").write_text(SETTINGS)
+        other = Obole(
+            obole.environ
+            | {"OBOLE_HOME": str(tmp_path / "elsewhere"), "OBOLE_SETTINGS": str(settings)}
+        )
+        done = other("book", "open", "aa")
+        assert done.status == 1
+        assert f"{tmp_path}/elsewhere/master.key is not the one of this database" in done.err
+        with connect(database.app_url) as connection:
+            assert positions.books(connection) == ["fr"]
 
     def test_is_refused_under_another_master_key(self, obole: Obole, tmp_path: Path) -> None:
         obole("book", "open", "fr")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -174,6 +174,16 @@ class TestEnsure:
 
 class TestFind:
     """The data keys that are there."""
+
+    @in_a_loop
+    async def test_tells_kinds_of_one_month_apart(self, database: TestDatabase) -> None:
+        text = key_id()
+        number: Any = text._replace(kind="number")  # a kind that no fact has yet
+        async with rings(database, "fr", "fr") as (one, other):
+            made = [await one.ensure(wanted, "x") for wanted in (text, number)]
+            found = await other.find([text, number])
+        assert [found[text], found[number]] == made
+        assert made[0] != made[1]
 
     @in_a_loop
     async def test_reads_again_what_it_had_to_let_go(

@@ -1,8 +1,9 @@
 """The worker: woken by the log or by the clock, it outlives the database's absence."""
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event, Semaphore, Thread
 
 import psycopg
 import pytest
@@ -11,11 +12,15 @@ from ledger.facts.base import Draft
 from ledger.facts.registry import REGISTRY, Origin
 from ledger.log.batch import Proposal
 from ledger.log.postgres import PostgresLog
+from ledger.log.rows import StoredRow
 from ledger.log.session import connect
+from projections import worker
 from projections.reading import wait_for
 from projections.worker import run
 from tests.support.database import TestDatabase, add_template, new_server
 from tests.support.history import NOON, History
+from tests.support.log import as_owner
+from tests.support.projected import store
 
 NEVER = 3600.0
 """Seconds between polls, so that only a notification can wake the worker."""
@@ -60,6 +65,27 @@ def one_charge(name: str) -> History:
     return history
 
 
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> Generator[Semaphore]:
+    """Count each time that the worker says that its book cannot be projected; soon again."""
+    monkeypatch.setattr(worker, "FAULT_SECONDS", 0.01)
+    told = Semaphore(0)
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if (
+                record.levelno == logging.ERROR
+                and "fr: nothing of this book" in record.getMessage()
+            ):
+                told.release()
+
+    ear = Ear()
+    logger = logging.getLogger(worker.__name__)
+    logger.addHandler(ear)
+    yield told
+    logger.removeHandler(ear)
+
+
 class TestWorker:
     """Running beside those who append."""
 
@@ -83,6 +109,40 @@ class TestWorker:
                 assert wait_for(connection, "fr", "charges", head, timeout=30).position == head
                 counted = connection.execute("SELECT count(*) FROM charges").fetchone()
                 assert counted == (1,)
+
+    def test_tries_a_book_again_that_could_not_be_projected(
+        self, database: TestDatabase, faults: Semaphore
+    ) -> None:
+        as_owner(database.owner_url, "ALTER TABLE projection_positions RENAME TO mislaid")
+        with connect(database.app_url) as connection:
+            head = append(connection, one_charge("a"))
+            with working(database, 0.01):
+                assert all(faults.acquire(timeout=30) for _ in range(2))
+                as_owner(database.owner_url, "ALTER TABLE mislaid RENAME TO projection_positions")
+                assert wait_for(connection, "fr", "charges", head, timeout=30).position == head
+
+    @pytest.mark.parametrize(
+        ("first", "error"),
+        [
+            (one_charge("a").rows[1], "NotABook"),
+            (one_charge("a").rows[0]._replace(type="book_closed.v1"), "UnknownFact"),
+            (one_charge("a").rows[0]._replace(data=b"{"), "DecodeError"),
+        ],
+    )
+    def test_outlives_a_book_whose_first_fact_does_not_open_it(
+        self,
+        database: TestDatabase,
+        faults: Semaphore,
+        caplog: pytest.LogCaptureFixture,
+        first: StoredRow,
+        error: str,
+    ) -> None:
+        with connect(database.app_url) as connection:
+            store(connection, [first._replace(position=1)])
+        with working(database, 0.01) as thread:
+            assert all(faults.acquire(timeout=30) for _ in range(2))
+            assert thread.is_alive()
+        assert error in caplog.text
 
     def test_ends_when_told_while_the_database_is_away(self) -> None:
         stop = Event()

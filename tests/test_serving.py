@@ -16,7 +16,7 @@ from ledger.log.session import connect
 from migrations.runner import migrate
 from projections.known import PROJECTIONS
 from projections.reading import wait_for
-from tests.support.cli import CATALOGUE, Obole, Sms, obole_at
+from tests.support.cli import CATALOGUE, ROOT, Obole, Sms, obole_at
 from tests.support.database import TestDatabase, new_server, remove
 from tests.support.running import PATIENCE_SECONDS, Running
 
@@ -132,6 +132,21 @@ class TestApi:
         with starting as api:
             assert api.serves().get_until("/readyz").status == 200
             assert api.stop(signal.SIGINT) == 0
+
+    @pytest.mark.parametrize("command", ["api", "serve"])
+    def test_is_refused_under_rules_that_the_book_did_not_adopt(
+        self, obole: Obole, database: TestDatabase, tmp_path: Path, command: str
+    ) -> None:
+        assert obole("book", "open", "fr").status == 0
+        text = (ROOT / "settings/fr.toml").read_text()
+        (tmp_path / "fr.toml").write_text(text.replace("after_hours = 72", "after_hours = 48"))
+        other = Obole({**obole.environ, "OBOLE_SETTINGS": str(tmp_path)})
+        done = other.run(command, "--port", "0")
+        assert done.status == 1
+        assert "in unresolved_after_hours (adopted 72, loaded 48)." in done.err
+        assert "`obole book open fr` adopts" in done.err
+        assert "Traceback" not in done.err
+        assert head(database) == 2
 
     def test_is_refused_on_a_port_that_is_taken(self, obole: Obole) -> None:
         with Running(obole, "api", "--port", "0") as api:

@@ -9,6 +9,7 @@ Nothing of this shows a traceback. What is none of these is a bug, and does.
 
 import sys
 from collections.abc import Callable
+from typing import NoReturn, cast
 
 import psycopg
 
@@ -50,8 +51,24 @@ def told(command: Callable[[], None]) -> None:
     try:
         command()
     except _TOLD as refusal:
-        aside(f"obole: {_text(refusal)}")
-        sys.exit(REFUSED)
+        _end(refusal)
+    except ExceptionGroup as several:  # of tasks that ran together
+        refused, bugs = several.split(_TOLD)
+        if refused is None or bugs is not None:
+            raise
+        _end(_first(refused))
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    first = group.exceptions[0]
+    if isinstance(first, ExceptionGroup):
+        return _first(cast("ExceptionGroup[Exception]", first))
+    return first
+
+
+def _end(refusal: Exception) -> NoReturn:
+    aside(f"obole: {_text(refusal)}")
+    sys.exit(REFUSED)
 
 
 def _text(refusal: Exception) -> str:
