@@ -22,7 +22,7 @@ from ledger.access import Grants
 from ledger.commands.access import read_grants
 from ledger.commands.desk import Desk
 from ledger.commands.opening import open_book
-from ledger.decisions.refusals import Refusal, RulesOutdated
+from ledger.decisions.refusals import RulesOutdated
 from ledger.facts.access import AccessGranted
 from ledger.facts.book import RulesAdopted
 from ledger.facts.registry import Origin
@@ -50,7 +50,7 @@ class NoBooks(LookupError):
     """The folder of settings has no settings of any book."""
 
 
-class RulesDiffer(Refusal):
+class RulesDiffer(ValueError):
     """A book adopted other rules than this process was given, and to start is not to adopt."""
 
     def __init__(self, book: str, differing: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from typing import NoReturn, cast
 
 import psycopg
 
-from api.books import NoBooks
+from api.books import NoBooks, RulesDiffer
 from api.cli.show import aside
 from api.database import AddressRefused
 from api.demo.messages import GatewayFailed
@@ -39,7 +39,7 @@ class CommandRefused(Exception):
 
 
 _TOLD = (
-    *(CommandRefused, Refusal, FileInvalid, NoBooks, UnknownCountry),
+    *(CommandRefused, Refusal, FileInvalid, NoBooks, RulesDiffer, UnknownCountry),
     *(RuleNotInForce, SettingsForAnotherPack, MasterKeyMissing, WrongKey, NoPseudonymKey),
     *(PostgresFailed, Unreachable, MigrationError, LogError, ReadError, RebuildFailed, NotABook),
     *(GatewayFailed, AddressRefused, psycopg.OperationalError),

@@ -12,8 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 
-from ledger.log.errors import RowRefused
-from ledger.log.rows import MAX_TAG_BYTES, Row
+from ledger.log.rows import Row
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = struct.pack("!h", -1)
@@ -44,11 +43,8 @@ def encoded_row(book: str, row: Row) -> bytes:
 
     Raises:
         UnicodeEncodeError: The type or a tag cannot be written as UTF-8.
-        RowRefused: A tag is so long that the table's own check of it would be an error.
     """
     tags = [tag.encode() for tag in row.tags]
-    if any(len(tag) > MAX_TAG_BYTES for tag in tags):
-        raise RowRefused("a_tag_is_at_most_2046_bytes")
     return b"".join(
         (
             _sized(row.type.encode()),

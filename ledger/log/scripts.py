@@ -13,8 +13,8 @@ import msgspec
 from ledger.log import statements as sql
 from ledger.log.batch import Decided, Outcome, Proposal, belongs, decide_all, place
 from ledger.log.encoding import EPOCH, copy_payload, encoded_row, term
-from ledger.log.errors import UnknownBook
-from ledger.log.rows import Interest, Query, Row, StoredRow
+from ledger.log.errors import RowRefused, UnknownBook
+from ledger.log.rows import MAX_TAG_BYTES, Interest, Query, Row, StoredRow
 
 ROOM_AHEAD = 1 << 22
 """Positions that must be left in a book's partitions; below it, the next one is made."""
@@ -90,6 +90,7 @@ def appending(
     """
 
     def prepare(row: Row) -> bytes:
+        _refuse_long_tags(row)
         return encoded_row(book, row)
 
     decided = decide_all(proposals, read.histories, prepare=prepare)
@@ -133,6 +134,18 @@ def asking_head(book: str) -> Script[tuple[int, datetime]]:
         raise UnknownBook(book)
     position, recorded_at = records[0]
     return position, recorded_at
+
+
+def _refuse_long_tags(row: Row) -> None:
+    """Refuse here what the table's check of tags would answer with an error that is not about it.
+
+    Raises:
+        RowRefused: A tag is too long.
+    """
+    # No character takes more than four bytes, so that short ones need not be encoded.
+    long = (tag for tag in row.tags if len(tag) > MAX_TAG_BYTES // 4)
+    if any(len(tag.encode()) > MAX_TAG_BYTES for tag in long):
+        raise RowRefused("a_tag_is_at_most_2046_bytes")
 
 
 def _written(
