@@ -16,7 +16,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
@@ -50,11 +50,12 @@ class Embedded:
         self._settings = SETTINGS | (DURABLE if durable else FLEETING)
 
     def __enter__(self) -> Self:
-        if not self._home.exists():
+        with suppress(FileExistsError):  # made before, or by another who starts at this moment
             self._home.mkdir(parents=True)
             self._home.chmod(0o755)  # so that, for root, the server's account can pass
-        account = account_for(self._home / "postgres")
-        self.cluster = Cluster(server_folder(self._home, account), account, self._settings)
+        with _only_one_in(self._home):
+            account = account_for(self._home / "postgres")
+            self.cluster = Cluster(server_folder(self._home, account), account, self._settings)
         with self._alone():
             self._users = _lock_file(self.cluster.folder / "users")
             fcntl.flock(self._users, fcntl.LOCK_SH)
@@ -193,3 +194,14 @@ class Embedded:
 
 def _lock_file(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+@contextmanager
+def _only_one_in(home: Path) -> Generator[None]:
+    """Let one process at a time lay out a home, before there is a folder for its other locks."""
+    folder = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
