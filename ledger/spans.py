@@ -66,13 +66,12 @@ def holds(window: Window, at: datetime, moment: datetime) -> bool:
     by that. So all of a calendar stretch counts, also what is later than `at`; and a rolling
     window, open at its beginning, holds every later moment, however far.
     """
-    match window.kind:
-        case "each_charge":
-            return False
-        case "calendar":
-            return begins(window, moment) == begins(window, at)
-        case "rolling":
-            return moment.astimezone(UTC) > begins(window, at)
+    if window.kind == "each_charge":
+        return False
+    begin = begins(window, at)
+    if window.kind == "calendar":
+        return begins(window, moment) == begin
+    return moment.astimezone(UTC) > begin
 
 
 def local_time(at: datetime, zone: str) -> time:
@@ -110,8 +109,9 @@ def cycle_at(anchor: datetime, zone: str, period: Period, now: datetime) -> int:
 
     A cycle includes the instant at which it is due. Before the first is due it is 0 as well.
     """
+    # The days alone may be off: by one, as the hour counts; by one more, up or down, where the
+    # clocks change about midnight. So this begins one above and goes down.
     k = max(0, _cycles_between(local_day(anchor, zone), local_day(now, zone), period) + 1)
-    # The days alone are off by one or two: the hour counts, and a clock change about midnight.
     while k > 0 and due_at(anchor, zone, period, k) > now:
         k -= 1
     return k

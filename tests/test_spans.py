@@ -343,6 +343,14 @@ class TestCycleAt:
         assert cycle_at(anchor, "America/Nuuk", DAILY, utc("2026-03-29T01:15:00")) == 1
         assert cycle_at(anchor, "America/Nuuk", DAILY, utc("2026-03-29T01:30:00")) == 2
 
+    def test_does_not_go_back_where_a_change_goes_back_to_the_day_before(self) -> None:
+        # St John's, 7 November 2010: at 00:01 (UTC-2:30) it is 23:01 of the 6th (UTC-3:30),
+        # 02:31 UTC. What was due at 00:00 of the 7th, 02:30 UTC, stays so when it is the 6th again.
+        anchor = utc("2010-11-06T02:30:00")
+        assert cycle_at(anchor, "America/St_Johns", DAILY, utc("2010-11-07T02:29:59")) == 0
+        assert cycle_at(anchor, "America/St_Johns", DAILY, utc("2010-11-07T02:30:00")) == 1
+        assert cycle_at(anchor, "America/St_Johns", DAILY, utc("2010-11-07T02:45:00")) == 1
+
     @given(MOMENTS, ZONES, PERIODS, MOMENTS)
     def test_is_due_and_the_next_is_not(
         self, anchor: datetime, zone: str, period: Period, now: datetime
