@@ -7,9 +7,11 @@ combined in order, give the same rows.
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ledger.facts.base import Fact, Recorded
+from ledger.facts.registry import AnyFact
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -74,6 +76,15 @@ class Fold(Generic[K, V]):
 
 
 AnyFold = Fold[Any, Any]
+
+
+def facts_of(*subjects: ModuleType) -> frozenset[type[Fact]]:
+    """Give every fact of a whole subject, such as the catalogue: for a fold that has none of it.
+
+    Within a subject that a fold reads, each fact that it ignores is named by itself.
+    """
+    names = {subject.__name__ for subject in subjects}
+    return frozenset(fact for fact in AnyFact.__args__ if fact.__module__ in names)
 
 
 def _gather(deltas: dict[K, V], changes: Iterable[tuple[K, V]], merge: Callable[[V, V], V]) -> None:

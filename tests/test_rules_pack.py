@@ -116,8 +116,8 @@ class TestFrenchPack:
         rules = french()
         assert (rules.consumer_kind, rules.consumer_scope) == ("alias", "operator_and_alias_group")
         assert (rules.currency, rules.zone) == ("EUR", "Europe/Paris")
-        assert rules.billing_point == "mt"
-        assert not rules.subscriptions_allowed
+        assert {one.billing_point for one in rules.code_ranges} == {"mt"}
+        assert {one.subscriptions for one in rules.code_ranges} == {"none"}
 
     def test_understands_stop_and_contact(self) -> None:
         rules = french()
@@ -154,7 +154,7 @@ class TestAnotherCountry:
     def test_is_only_other_data(self) -> None:
         rules = other(NOON)
         assert (rules.consumer_kind, rules.consumer_scope) == ("msisdn", "book")
-        assert rules.subscriptions_allowed
+        assert {one.subscriptions for one in rules.code_ranges} == {"allowed"}
         assert {found.price_attaches_to for found in rules.code_ranges} == {
             "short_code_and_keyword"
         }

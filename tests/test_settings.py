@@ -19,6 +19,8 @@ unresolved_after_hours = 72
 keyword_rest_days = 90
 clock_tolerance_seconds = 900
 solicitation_limit_without_return = 2
+solicitation_reservation_minutes = 60
+spending_caps = []
 
 [[capture]]
 operator = "20820"

@@ -22,8 +22,9 @@ from api.reach import Unreachable
 from ledger.decisions.refusals import Refusal, RulesOutdated
 from ledger.keyring import NoPseudonymKey
 from ledger.log.errors import LogError
+from ledger.rules.day import RuleNotInForce
 from ledger.rules.pack import UnknownCountry
-from ledger.rules.resolve import RuleNotInForce, SettingsForAnotherPack
+from ledger.rules.resolve import SettingsForAnotherPack, SubscriptionSettingsMissing
 from ledger.rules.toml_file import FileInvalid
 from ledger.vault import MasterKeyMissing, WrongKey
 from migrations.runner import MigrationError
@@ -40,7 +41,8 @@ class CommandRefused(Exception):
 
 _TOLD = (
     *(CommandRefused, Refusal, FileInvalid, NoBooks, RulesDiffer, UnknownCountry),
-    *(RuleNotInForce, SettingsForAnotherPack, MasterKeyMissing, WrongKey, NoPseudonymKey),
+    *(RuleNotInForce, SettingsForAnotherPack, SubscriptionSettingsMissing),
+    *(MasterKeyMissing, WrongKey, NoPseudonymKey),
     *(PostgresFailed, Unreachable, MigrationError, LogError, ReadError, RebuildFailed, NotABook),
     *(GatewayFailed, AddressRefused, psycopg.OperationalError),
 )

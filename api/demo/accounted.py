@@ -70,9 +70,9 @@ class _Book:
             case OptedOut(consumer=consumer):
                 self.stopped.add(consumer)
             case ChargeAuthorized(ref=ref):
-                self.charged.add(ref.mo)
+                self.charged.add(ref.mo or ref.charge)
             case MtEmitted(ref=ref):
-                self.emitted[ref.mo] = (one.id, one.fact)
+                self.emitted[ref.mo or ref.mt] = (one.id, one.fact)
             case MtSubmitted(ref=ref):
                 self.receipts[ref.mt]["submitted"] += 1
             case DeliveryReceived(ref=ref, outcome=outcome):

@@ -38,7 +38,8 @@ class _Told(NamedTuple):
 def refusals(facts: Sequence[Recorded], played: Sequence[Exchange]) -> list[Refused]:
     """Gather what was refused, alike ones together, in the order of the script."""
     names, rivals = _names(played)
-    answered = {one.fact.ref.mo for one in facts if isinstance(one.fact, MtEmitted)}
+    emitted = [one.fact.ref for one in facts if isinstance(one.fact, MtEmitted)]
+    answered = {ref.mo or ref.mt for ref in emitted}
     found: dict[tuple[str, str], list[str]] = {}
     for told in _from_facts([one.fact for one in facts], answered):
         known = rivals if told.what == _CONFLICT else names
@@ -85,7 +86,9 @@ def _unmatched(fact: KeywordUnmatched, answered: set[str]) -> _Told:
 
 
 def _refused(fact: ChargeRefused, _: set[str]) -> _Told:
-    return _Told(f"charge refused: {fact.rule.replace('_', ' ')}", "answered free", fact.mo)
+    return _Told(
+        f"charge refused: {fact.rule.replace('_', ' ')}", "answered free", fact.mo or fact.charge
+    )
 
 
 def _conflict(fact: ConflictingDuplicateReceived, _: set[str]) -> _Told:
@@ -100,7 +103,9 @@ def _delivery(fact: DeliveryReceived, _: set[str]) -> _Told | None:
     if not fact.contradicts:
         return None
     return _Told(
-        f"{fact.outcome}, after another ending", "recorded; what was earned stays", fact.ref.mo
+        f"{fact.outcome}, after another ending",
+        "recorded; what was earned stays",
+        fact.ref.mo or fact.ref.mt,
     )
 
 
@@ -111,11 +116,15 @@ def _stop(fact: OptedOut, _: set[str]) -> _Told:
 
 def _released(fact: ChargeReleased, _: set[str]) -> _Told:
     late = ", after being unresolved" if fact.was == "unresolved" else ""
-    return _Told(f"not billed: {fact.reason}{late}", "charge released", fact.ref.mo)
+    return _Told(
+        f"not billed: {fact.reason}{late}", "charge released", fact.ref.mo or fact.ref.charge
+    )
 
 
 def _unresolved(fact: ChargeUnresolved, _: set[str]) -> _Told:
-    return _Told("no final receipt in time", "charge unresolved, not earned", fact.ref.mo)
+    return _Told(
+        "no final receipt in time", "charge unresolved, not earned", fact.ref.mo or fact.ref.charge
+    )
 
 
 _CONFLICT = "another message under a known id"

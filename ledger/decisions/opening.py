@@ -39,6 +39,7 @@ def open_book(
         pack_sha256=pack.sha256,
         settings_sha256=settings.sha256,
         settings=settings.values(),
+        pack_toml=pack.toml,
         occurred_at=now,
     )
     earlier = [one.fact.subject for one in known.rules]

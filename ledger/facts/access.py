@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ledger.facts.base import Consumer, Fact, HexId, ShortId
+from ledger.facts.base import Consumer, Fact, HexId, ShortCode, ShortId
 from ledger.facts.book import Sha256
-from ledger.words import Instant
+from ledger.words import Instant, LocalDay
 
 Role = Literal["gateway", "merchant", "finance", "regulator", "admin"]
 KeyId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
@@ -64,3 +64,26 @@ class EvidenceDisclosed(Fact, frozen=True, kw_only=True, tag="evidence_disclosed
     def subject(self) -> str:
         """The disclosure."""
         return self.disclosure
+
+
+class AuditExported(Fact, frozen=True, kw_only=True, tag="audit_exported.v1"):
+    """Somebody was given the facts of a period, a code or a consumer, sealed texts as sealed."""
+
+    export: HexId
+    key: KeyId | None = None
+    """The key that asked; none for whoever runs the ledger."""
+    first_day: LocalDay
+    last_day: LocalDay
+    """Local days by `recorded_at`, both included."""
+    short_code: ShortCode | None = None
+    consumer: Consumer | None = None
+    facts: int
+    through_position: int
+    """The position that it is complete up to."""
+    manifest_sha256: Sha256
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The export."""
+        return self.export

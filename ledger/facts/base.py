@@ -22,8 +22,8 @@ Operator = Annotated[str, Meta(pattern=r"^[0-9]{5,6}\Z")]
 """A mobile operator by its MCC and MNC, such as `20801`. Source: ITU-T E.212."""
 
 Leg = Literal["mo", "mt"]
-ContentKind = Literal["text"]
-"""What a data key protects; each kind has its own retention."""
+ContentKind = Literal["text", "consent"]
+"""What a data key protects; each kind has its own retention. A consent's proof outlives texts."""
 
 
 class Sealed(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):

@@ -40,6 +40,8 @@ class RulesAdopted(Fact, frozen=True, kw_only=True, tag="rules_adopted.v1"):
     settings_sha256: Sha256
     settings: dict[str, Any]
     """Every setting's value, as adopted."""
+    pack_toml: str | None = None
+    """The pack's own text, so that the log alone says what the rules were; none in early books."""
     occurred_at: Instant
 
     @property

@@ -6,10 +6,11 @@ same name.
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
-from ledger.facts.base import Fact, Operator, ShortCode, ShortId
+from ledger.facts.base import Consumer, Fact, Operator, ShortCode, ShortId
 from ledger.money import Currency, Price, Share
+from ledger.spans import Period
 from ledger.words import Instant
 
 Category = Annotated[str, Meta(pattern=r"^[a-z_]{1,32}\Z")]
@@ -47,6 +48,10 @@ class ContractAgreed(Fact, frozen=True, kw_only=True, tag="contract_agreed.v1"):
     tariff: ShortId | None = None
     """The only tariff it is about; none named means all."""
     share: Share
+    refunds_borne_by: Literal["merchant", "aggregator"] = "aggregator"
+    """With a merchant: who bears a refund paid directly. Not agreed: we do, not they."""
+    unpaid_borne_by: Literal["merchant", "aggregator"] = "aggregator"
+    """With a merchant: who bears its share of what the operator does not pay."""
     effective_from: Instant
 
     @property
@@ -92,6 +97,16 @@ class ShortCodeClosed(Fact, frozen=True, kw_only=True, tag="short_code_closed.v1
         return f"{self.short_code}@{self.operator}"
 
 
+class SubscriptionOffer(
+    Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
+):
+    """That a service is charged again and again, and how it is offered."""
+
+    every: Period
+    offer_text: str
+    """Asks for the confirmation: `{service}`, `{price}`, `{every}`, `{confirm}`, `{code}`."""
+
+
 class ServiceDeclared(Fact, frozen=True, kw_only=True, tag="service_declared.v1"):
     """What a merchant sells behind its keywords."""
 
@@ -107,6 +122,10 @@ class ServiceDeclared(Fact, frozen=True, kw_only=True, tag="service_declared.v1"
     """A telephone number without surcharge, or an address."""
     choices: tuple[str, ...] = ()
     """Arguments that are no personal content, such as the numbers of a vote."""
+    duplicate_window_seconds: Annotated[int, Meta(ge=0)] = 0
+    """Within which the same words of one consumer are one purchase; 0 where each one counts."""
+    subscription: SubscriptionOffer | None = None
+    """None where each message is bought by itself."""
     effective_from: Instant
 
     @property
@@ -150,6 +169,9 @@ class TariffSet(Fact, frozen=True, kw_only=True, tag="tariff_set.v1"):
     short_code: ShortCode
     keyword: Keyword | None = None
     price: Price
+    """Of the answer, the MT."""
+    mo_price: Price = 0
+    """Of the consumer's own message, where the operator charges that."""
     currency: Currency
     billing_code: str
     """What tells the operators this price (Kannel's binfo)."""
@@ -159,3 +181,55 @@ class TariffSet(Fact, frozen=True, kw_only=True, tag="tariff_set.v1"):
     def subject(self) -> str:
         """The tariff."""
         return self.tariff
+
+
+class ServiceSuspended(Fact, frozen=True, kw_only=True, tag="service_suspended.v1"):
+    """A service sells, renews and solicits nothing until it is resumed."""
+
+    service: ShortId
+    merchant: ShortId
+    reason: str
+    effective_from: Instant
+
+    @property
+    def subject(self) -> str:
+        """The service."""
+        return self.service
+
+
+class ServiceResumed(Fact, frozen=True, kw_only=True, tag="service_resumed.v1"):
+    """A suspended service sells again."""
+
+    service: ShortId
+    merchant: ShortId
+    effective_from: Instant
+
+    @property
+    def subject(self) -> str:
+        """The service."""
+        return self.service
+
+
+class TestNumberDeclared(Fact, frozen=True, kw_only=True, tag="test_number_declared.v1"):
+    """A number is used to test: nobody earns what it buys, and no count includes it."""
+
+    consumer: Consumer
+    label: str
+    effective_from: Instant
+
+    @property
+    def subject(self) -> str:
+        """The consumer."""
+        return self.consumer
+
+
+class TestNumberWithdrawn(Fact, frozen=True, kw_only=True, tag="test_number_withdrawn.v1"):
+    """A number is an ordinary consumer's again."""
+
+    consumer: Consumer
+    effective_from: Instant
+
+    @property
+    def subject(self) -> str:
+        """The consumer."""
+        return self.consumer

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ledger.facts.base import Consumer, Fact, HexId, Leg, Operator, ShortCode, ShortId
 from ledger.facts.catalogue import Category, Keyword
-from ledger.money import Currency, Micros, Waterfall
+from ledger.money import Currency, Micros, Price, Waterfall
 from ledger.words import Instant, LocalDay
 
 CaptureEvent = Literal["mo_received", "smsc_accepted", "delivered", "billed_flag", "operator_file"]
@@ -28,6 +28,8 @@ ChargeRule = Literal[
     "no_capture_setting",
     "impossible_split",
     "not_passed_on_whole",
+    "spending_cap",
+    "leg_not_charged_here",
 ]
 """Why a charge was not authorized."""
 
@@ -37,13 +39,17 @@ class ChargeRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
 
     charge: HexId
     leg: Leg
-    mo: HexId
-    """The MO that was answered."""
+    mo: HexId | None = None
+    """The MO that is charged or answered; none where a subscription's cycle is the cause."""
+    subscription: HexId | None = None
+    cycle: LocalDay | None = None
+    """The day that the subscription's cycle began."""
     consumer: Consumer
-    merchant: ShortId
-    service: ShortId
+    merchant: ShortId | None = None
+    """None where an operator charged for what nobody sells: such a charge is unattributed."""
+    service: ShortId | None = None
     category: Category
-    keyword: Keyword
+    keyword: Keyword | None = None
     short_code: ShortCode
     operator: Operator
     tariff: ShortId
@@ -51,20 +57,29 @@ class ChargeRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     """The fact that set it."""
     operator_contract: HexId
     """The fact that agreed it."""
-    merchant_contract: HexId
+    merchant_contract: HexId | None = None
     """The fact that agreed it."""
     rules: HexId
     """The fact that adopted them."""
     acting: Acting
+    test: bool = False
+    """From a test number: nobody earns it, and it is no part of any count."""
 
 
 class ChargeAuthorized(Fact, frozen=True, kw_only=True, tag="charge_authorized.v1"):
-    """A consumer may be charged once for this; pending, and beside the books until captured."""
+    """A consumer may be charged once for this; pending, and beside the books until captured.
+
+    An MO leg is charged by the operator, whatever we think of it: there this says what we expect.
+    """
 
     ref: ChargeRef
     amounts: Waterfall
     currency: Currency
     captures_on: CaptureEvent
+    was: Literal["new", "released"] = "new"
+    """Released: another attempt at a charge whose message had failed."""
+    released_day: LocalDay | None = None
+    """The `value_day` of the authorization before, where there was one."""
     value_day: LocalDay
     occurred_at: Instant
 
@@ -79,12 +94,14 @@ class ChargeRefused(Fact, frozen=True, kw_only=True, tag="charge_refused.v1"):
 
     charge: HexId
     leg: Leg
-    mo: HexId
+    mo: HexId | None = None
+    subscription: HexId | None = None
+    cycle: LocalDay | None = None
     consumer: Consumer
-    merchant: ShortId
-    service: ShortId
+    merchant: ShortId | None = None
+    service: ShortId | None = None
     category: Category
-    keyword: Keyword
+    keyword: Keyword | None = None
     short_code: ShortCode
     operator: Operator
     tariff: ShortId
@@ -93,6 +110,11 @@ class ChargeRefused(Fact, frozen=True, kw_only=True, tag="charge_refused.v1"):
     rule: ChargeRule
     amount: Micros
     limit: Micros | None = None
+    cap: str | None = None
+    """The spending cap that was reached, as the pack or the settings name it."""
+    spent: Micros | None = None
+    """What already counted towards that cap."""
+    test: bool = False
     currency: Currency
     value_day: LocalDay
     occurred_at: Instant
@@ -113,8 +135,8 @@ class ChargeCaptured(Fact, frozen=True, kw_only=True, tag="charge_captured.v1"):
     """The message whose receipt captured it, where one did."""
     authorized_day: LocalDay
     """The authorization's `value_day`, so that a fold can take it out of where it stood."""
-    was: Literal["authorized", "unresolved", "released"]
-    """The state that the charge left."""
+    was: Literal["authorized", "unresolved", "released", "unauthorized"]
+    """The state that the charge left. Unauthorized: it was billed although we never allowed it."""
     value_day: LocalDay
     occurred_at: Instant
 
@@ -156,7 +178,7 @@ class ChargeReleased(Fact, frozen=True, kw_only=True, tag="charge_released.v1"):
     amounts: Waterfall
     currency: Currency
     mt: HexId | None = None
-    reason: Literal["failed", "rejected", "not_billed"]
+    reason: Literal["failed", "rejected", "not_billed", "cancelled"]
     authorized_day: LocalDay
     """The authorization's `value_day`, so that a fold can take it out of where it stood."""
     was: Literal["authorized", "unresolved"]
@@ -168,3 +190,90 @@ class ChargeReleased(Fact, frozen=True, kw_only=True, tag="charge_released.v1"):
     def subject(self) -> str:
         """The charge."""
         return self.ref.charge
+
+
+BorneBy = Literal["merchant", "aggregator", "each_its_part"]
+"""Who bears what is given back. Each its part: the operator reverses the charge as it was split."""
+
+
+class ChargeRefunded(Fact, frozen=True, kw_only=True, tag="charge_refunded.v1"):
+    """A consumer got back what they paid, or part of it.
+
+    By the operator, on the bill: the whole price, and the operator takes back what it owed us.
+    Directly, by us or the merchant: any part of the price, tax included, borne as agreed.
+    """
+
+    refund: HexId
+    ref: ChargeRef
+    by: Literal["operator", "aggregator", "merchant"]
+    channel: Literal["bill", "transfer", "voucher"]
+    price: Price
+    """What the consumer got, tax included, in micros."""
+    taken_back: Waterfall | None = None
+    """By the operator only: the charge's parts, each taken back."""
+    borne_by: BorneBy
+    unattributed: Price = 0
+    """How much of it is met from what stands unattributed: the reversement of such a charge."""
+    finding: HexId | None = None
+    """The finding that it answers."""
+    reason: str
+    currency: Currency
+    captured_day: LocalDay
+    value_day: LocalDay
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The refund."""
+        return self.refund
+
+
+RefundRule = Literal[
+    "not_captured",
+    "above_what_is_left",
+    "operator_refunds_whole",
+    "already_taken_back",
+]
+"""Why a refund or a write-off was not recorded."""
+
+
+class RefundRefused(Fact, frozen=True, kw_only=True, tag="refund_refused.v1"):
+    """A refund or write-off was asked for, and this rule forbids it."""
+
+    refund: HexId
+    ref: ChargeRef
+    rule: RefundRule
+    price: Price
+    left: Price
+    """What could still be given back."""
+    currency: Currency
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The refund that was not made."""
+        return self.refund
+
+
+class ChargeWrittenOff(Fact, frozen=True, kw_only=True, tag="charge_written_off.v1"):
+    """The operator does not pay us for a captured charge.
+
+    Unpaid: its consumer never paid it. Clawback: it had paid us and takes it back.
+    """
+
+    write_off: HexId
+    ref: ChargeRef
+    reason: Literal["unpaid", "clawback"]
+    amounts: Waterfall
+    borne_by: Literal["merchant", "aggregator"]
+    """Who bears the merchant's share of it."""
+    note: str
+    currency: Currency
+    captured_day: LocalDay
+    value_day: LocalDay
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The write-off."""
+        return self.write_off

@@ -14,8 +14,11 @@ class OptedOut(Fact, frozen=True, kw_only=True, tag="opted_out.v1"):
     merchant: ShortId | None = None
     service: ShortId | None = None
     """The one service that stops; none named means every service on the code."""
+    everywhere: bool = False
+    """Whether every code is meant, and not this one alone."""
     word: str
     """The service word as it was recognised."""
+    test: bool = False
     occurred_at: Instant
 
     @property
@@ -34,6 +37,7 @@ class OptOutLifted(Fact, frozen=True, kw_only=True, tag="opt_out_lifted.v1"):
     operator: Operator
     service: ShortId | None = None
     """The scope that was stopped, as `opted_out` gave it."""
+    everywhere: bool = False
     occurred_at: Instant
 
     @property

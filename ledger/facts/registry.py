@@ -10,7 +10,19 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from ledger.facts import access, book, catalogue, charges, consent, traffic
+from ledger.facts import (
+    access,
+    book,
+    catalogue,
+    charges,
+    consent,
+    findings,
+    handover,
+    notices,
+    solicitations,
+    subscriptions,
+    traffic,
+)
 from ledger.facts.base import Draft, Fact, Recorded, Sealed
 from ledger.facts.tags import tags_of
 from ledger.log.rows import Row, StoredRow
@@ -139,9 +151,14 @@ AnyFact = (
     | book.GatewayDeclared
     | traffic.MoReceived
     | traffic.ConflictingDuplicateReceived
+    | traffic.DuplicateSuspected
     | traffic.KeywordMatched
     | traffic.KeywordUnmatched
     | traffic.MtEmitted
+    | handover.MtHandoverUnknown
+    | handover.MtHandedOver
+    | handover.MtHandoverRefused
+    | handover.MtCancelled
     | traffic.MtSubmitted
     | traffic.DeliveryReceived
     | traffic.DeliveryOrphaned
@@ -150,8 +167,25 @@ AnyFact = (
     | charges.ChargeCaptured
     | charges.ChargeUnresolved
     | charges.ChargeReleased
+    | charges.ChargeRefunded
+    | charges.RefundRefused
+    | charges.ChargeWrittenOff
     | consent.OptedOut
     | consent.OptOutLifted
+    | subscriptions.SubscriptionRequested
+    | subscriptions.SubscriptionRefused
+    | subscriptions.SubscriptionStarted
+    | subscriptions.SubscriptionRenewed
+    | subscriptions.RenewalRefused
+    | subscriptions.SubscriptionStopped
+    | solicitations.SolicitationAllowed
+    | solicitations.SolicitationRefused
+    | solicitations.SolicitationExpired
+    | notices.NoticeDue
+    | notices.NoticeSent
+    | notices.NoticeDropped
+    | findings.FindingOpened
+    | findings.FindingClosed
     | catalogue.MerchantRegistered
     | catalogue.ContractAgreed
     | catalogue.ShortCodeOpened
@@ -160,9 +194,14 @@ AnyFact = (
     | catalogue.KeywordAssigned
     | catalogue.KeywordWithdrawn
     | catalogue.TariffSet
+    | catalogue.ServiceSuspended
+    | catalogue.ServiceResumed
+    | catalogue.TestNumberDeclared
+    | catalogue.TestNumberWithdrawn
     | access.AccessGranted
     | access.AccessRevoked
     | access.EvidenceDisclosed
+    | access.AuditExported
 )
 """Every fact of today's version: what a fold names, each one, also the ignored ones."""
 

@@ -8,7 +8,19 @@ from collections.abc import Callable
 from operator import attrgetter
 from urllib.parse import quote
 
-from ledger.facts import access, book, catalogue, charges, consent, traffic
+from ledger.facts import (
+    access,
+    book,
+    catalogue,
+    charges,
+    consent,
+    findings,
+    handover,
+    notices,
+    solicitations,
+    subscriptions,
+    traffic,
+)
 from ledger.facts.base import Fact
 
 MAX_TAGS = 8
@@ -29,6 +41,9 @@ _MT = (
     "consumer=ref.consumer",
     "code=ref.short_code",
     "operator=ref.operator",
+    "subscription=ref.subscription",
+    "solicitation=ref.solicitation",
+    "notice=ref.notice",
 )
 _CHARGE = (
     "charge=ref.charge",
@@ -37,7 +52,14 @@ _CHARGE = (
     "merchant=ref.merchant",
     "code=ref.short_code",
     "operator=ref.operator",
+    "subscription=ref.subscription",
 )
+_ABOUT = ("consumer=ref.consumer", "merchant=ref.merchant", "code=ref.short_code")
+"""What every reference of a consumer's dealings with a merchant has, beside its operator."""
+_SUBSCRIPTION = ("subscription=ref.subscription", *_ABOUT, "operator=ref.operator")
+_SOLICITATION = ("solicitation=ref.solicitation", *_ABOUT, "operator=ref.operator")
+_NOTICE = ("notice=ref.notice", *_ABOUT, "operator=ref.operator")
+_FINDING = ("finding", "charge", "merchant", *_MESSAGE)
 
 _TAGGED: dict[type[Fact], tuple[str, ...]] = {
     book.BookOpened: (TRADE,),
@@ -45,19 +67,41 @@ _TAGGED: dict[type[Fact], tuple[str, ...]] = {
     book.GatewayDeclared: (TRADE,),
     traffic.MoReceived: ("mo", *_MESSAGE),
     traffic.ConflictingDuplicateReceived: ("mo", *_MESSAGE),
+    traffic.DuplicateSuspected: ("mo", "merchant", *_MESSAGE),
     traffic.KeywordMatched: ("mo", "merchant", *_MESSAGE),
     traffic.KeywordUnmatched: ("mo", *_MESSAGE),
     traffic.MtEmitted: _MT,
+    handover.MtHandoverUnknown: _MT,
+    handover.MtHandedOver: _MT,
+    handover.MtHandoverRefused: _MT,
+    handover.MtCancelled: _MT,
     traffic.MtSubmitted: _MT,
     traffic.DeliveryReceived: _MT,
     traffic.DeliveryOrphaned: ("mt",),
     charges.ChargeAuthorized: _CHARGE,
-    charges.ChargeRefused: ("charge", "mo", "merchant", *_MESSAGE),
+    charges.ChargeRefused: ("charge", "mo", "merchant", "subscription", *_MESSAGE),
     charges.ChargeCaptured: ("mt", *_CHARGE),
     charges.ChargeUnresolved: _CHARGE,
     charges.ChargeReleased: ("mt", *_CHARGE),
+    charges.ChargeRefunded: _CHARGE,
+    charges.RefundRefused: _CHARGE,
+    charges.ChargeWrittenOff: _CHARGE,
     consent.OptedOut: ("mo", "merchant", *_MESSAGE),
     consent.OptOutLifted: ("mo", *_MESSAGE),
+    subscriptions.SubscriptionRequested: ("mo", *_SUBSCRIPTION),
+    subscriptions.SubscriptionRefused: ("mo", "merchant", "subscription", *_MESSAGE),
+    subscriptions.SubscriptionStarted: _SUBSCRIPTION,
+    subscriptions.SubscriptionRenewed: ("mt", "charge", *_SUBSCRIPTION),
+    subscriptions.RenewalRefused: _SUBSCRIPTION,
+    subscriptions.SubscriptionStopped: ("mo", *_SUBSCRIPTION),
+    solicitations.SolicitationAllowed: _SOLICITATION,
+    solicitations.SolicitationRefused: _SOLICITATION,
+    solicitations.SolicitationExpired: _SOLICITATION,
+    notices.NoticeDue: ("mo", "charge", *_NOTICE),
+    notices.NoticeSent: ("mt", *_NOTICE),
+    notices.NoticeDropped: _NOTICE,
+    findings.FindingOpened: ("mo", "mt", *_FINDING),
+    findings.FindingClosed: _FINDING,
     catalogue.MerchantRegistered: (TRADE, "merchant"),
     catalogue.ContractAgreed: (TRADE, "merchant", "operator"),
     catalogue.ShortCodeOpened: (TRADE, "code=short_code", "operator"),
@@ -66,9 +110,14 @@ _TAGGED: dict[type[Fact], tuple[str, ...]] = {
     catalogue.KeywordAssigned: (TRADE, "code=short_code", "merchant"),
     catalogue.KeywordWithdrawn: (TRADE, "code=short_code"),
     catalogue.TariffSet: (TRADE, "code=short_code"),
+    catalogue.ServiceSuspended: (TRADE, "merchant"),
+    catalogue.ServiceResumed: (TRADE, "merchant"),
+    catalogue.TestNumberDeclared: (TRADE, "consumer"),
+    catalogue.TestNumberWithdrawn: (TRADE, "consumer"),
     access.AccessGranted: (ACCESS, "merchant"),
     access.AccessRevoked: (ACCESS,),
     access.EvidenceDisclosed: ("mo", "consumer"),
+    access.AuditExported: ("consumer", "code=short_code"),
 }
 """Constant tags, and `tag=attribute` (or one word for both); an attribute of None gives none."""
 

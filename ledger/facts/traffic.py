@@ -10,12 +10,21 @@ from ledger.words import Instant
 
 Outcome = Literal["buffered", "delivered", "failed", "rejected"]
 Billed = Literal["yes", "no", "unknown"]
-MtKind = Literal["content", "error", "service_word", "opt_out_confirmation"]
+MtKind = Literal[
+    "content",
+    "error",
+    "service_word",
+    "opt_out_confirmation",
+    "subscription_offer",
+    "renewal",
+    "solicitation",
+    "tariff_notice",
+]
 GatewayMessageId = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 UnmatchedReason = Literal[
-    "unknown_code", "no_words", "unknown_keyword", "not_on_sale", "stopped_since"
+    "unknown_code", "no_words", "unknown_keyword", "not_on_sale", "suspended", "stopped_since"
 ]
 """Not on sale: the keyword is assigned, but its service or price is not in force. Stopped since:
 the message was sent before a STOP that reached us first."""
@@ -25,10 +34,10 @@ class MtRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
     """Which message it is and to whom; the same on all its facts."""
 
     mt: HexId
-    mo: HexId
-    """The MO that it answers."""
+    mo: HexId | None = None
+    """The MO that it answers; none for a message that nobody had just asked for."""
     gateway: ShortId
-    """Where that MO came in, and so the only one whose receipts count."""
+    """Where it goes out, and so the only one whose receipts count."""
     consumer: Consumer
     short_code: ShortCode
     operator: Operator
@@ -36,6 +45,14 @@ class MtRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
     service: ShortId | None = None
     charge: HexId | None = None
     """The charge that rides on it; none for a free message."""
+    subscription: HexId | None = None
+    """The subscription that it belongs to."""
+    solicitation: HexId | None = None
+    """The allowance that it uses up."""
+    notice: HexId | None = None
+    """The notice that it brings."""
+    test: bool = False
+    """To a test number: no part of any count."""
 
 
 class MoReceived(Fact, frozen=True, kw_only=True, tag="mo_received.v1"):
@@ -55,6 +72,8 @@ class MoReceived(Fact, frozen=True, kw_only=True, tag="mo_received.v1"):
     occurred_at: Instant
     stated_at: str | None = None
     """The gateway's own time as it wrote it, where it was too far from ours to be taken."""
+    test: bool = False
+    """From a test number: no part of any count."""
 
     @property
     def subject(self) -> str:
@@ -87,6 +106,27 @@ class ConflictingDuplicateReceived(
         return self.mo
 
 
+class DuplicateSuspected(Fact, frozen=True, kw_only=True, tag="duplicate_suspected.v1"):
+    """A consumer's same words came again at once, under another id: answered, not charged again."""
+
+    mo: HexId
+    like: HexId
+    """The MO that came before, of the same consumer, code and text."""
+    consumer: Consumer
+    short_code: ShortCode
+    operator: Operator
+    merchant: ShortId
+    service: ShortId
+    window_seconds: int
+    """Within which the service takes such a message for a repeat."""
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The MO that came again."""
+        return self.mo
+
+
 class KeywordMatched(Fact, frozen=True, kw_only=True, tag="keyword_matched.v1"):
     """The message asked for a service; merchant and price are frozen here."""
 
@@ -105,9 +145,13 @@ class KeywordMatched(Fact, frozen=True, kw_only=True, tag="keyword_matched.v1"):
     tariff_version: HexId
     """The fact that set it."""
     price: Micros
+    """Of the answer, tax included; what the MO itself costs stands beside it."""
+    mo_price: Micros = 0
     currency: Currency
     catalogue_position: int
     """The last catalogue fact that this decision knew."""
+    test: bool = False
+    """From a test number: no part of any count."""
     occurred_at: Instant
 
     @property
@@ -125,6 +169,8 @@ class KeywordUnmatched(Fact, frozen=True, kw_only=True, tag="keyword_unmatched.v
     operator: Operator
     reason: UnmatchedReason
     catalogue_position: int
+    test: bool = False
+    """From a test number: no part of any count."""
     occurred_at: Instant
 
     @property
@@ -134,7 +180,7 @@ class KeywordUnmatched(Fact, frozen=True, kw_only=True, tag="keyword_unmatched.v
 
 
 class MtEmitted(Fact, frozen=True, kw_only=True, tag="mt_emitted.v1"):
-    """An answer was decided and handed back in the gateway's own response."""
+    """A message was decided: handed back in the gateway's own response, or to be pushed."""
 
     ref: MtRef
     kind: MtKind
@@ -145,6 +191,10 @@ class MtEmitted(Fact, frozen=True, kw_only=True, tag="mt_emitted.v1"):
     """The fact that set the tariff; none for a message that is free whatever it answers."""
     parts: Annotated[int, Meta(ge=1)]
     text: Sealed | None = None
+    pushed: bool = False
+    """Whether it answers no request, so that somebody has to hand it to the gateway."""
+    smsc: str | None = None
+    """The link that a pushed message goes out by, as the gateway calls it."""
     occurred_at: Instant
 
     @property
@@ -158,6 +208,8 @@ class MtSubmitted(Fact, frozen=True, kw_only=True, tag="mt_submitted.v1"):
 
     ref: MtRef
     billed: Billed = "unknown"
+    part: Annotated[int, Meta(ge=1)] | None = None
+    """The part of the message that it speaks of, where it says so."""
     raw_status: str
     operator_message_id: str | None = None
     occurred_at: Instant
@@ -175,6 +227,8 @@ class DeliveryReceived(Fact, frozen=True, kw_only=True, tag="delivery_received.v
     ref: MtRef
     outcome: Outcome
     billed: Billed
+    part: Annotated[int, Meta(ge=1)] | None = None
+    """The part of the message that it speaks of, where it says so."""
     raw_status: str
     operator_message_id: str | None = None
     contradicts: bool = False
@@ -195,6 +249,7 @@ class DeliveryOrphaned(Fact, frozen=True, kw_only=True, tag="delivery_orphaned.v
     gateway: ShortId
     outcome: Literal["submitted", "buffered", "delivered", "failed", "rejected"]
     billed: Billed
+    part: Annotated[int, Meta(ge=1)] | None = None
     raw_status: str
     operator_message_id: str | None = None
     occurred_at: Instant

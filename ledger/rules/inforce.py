@@ -5,14 +5,17 @@ depends on no file.
 """
 
 from collections.abc import Mapping
+from datetime import time
 from typing import Literal
 
 from msgspec import Struct
 
 from ledger.facts.base import Leg
 from ledger.facts.charges import Acting, CaptureEvent
+from ledger.facts.subscriptions import ConsentStep
 from ledger.money import Rate, Waterfall
 from ledger.rules.codes import covers
+from ledger.spans import Window
 
 ANY_CODE = "*"
 """In a capture rule: every code of the operator that has no rule of its own."""
@@ -21,10 +24,17 @@ Attachment = Literal["short_code", "short_code_and_keyword"]
 BillingPoint = Literal["mo", "mt", "both"]
 ConsumerKind = Literal["alias", "msisdn"]
 ConsumerScope = Literal["operator_and_alias_group", "book"]
-ServiceWord = Literal["stop", "contact"]
+ServiceWord = Literal["stop", "contact", "confirm"]
 Keeper = Literal["operator", "aggregator"]
 StopScope = Literal["service", "code", "consumer"]
 Stopped = Literal["replies", "solicitations", "subscriptions"]
+CeilingOn = Literal["each_leg", "legs_together"]
+"""Whether a ceiling bounds each message by itself, or a message and its answer together."""
+Subscribing = Literal["allowed", "only", "none"]
+"""Whether subscriptions may be sold on a code, may alone be sold there, or may not."""
+FreeCase = Literal["unmatched", "repeated", "stop", "service_word"]
+"""A consumer's message that the country's operators do not charge, where they charge others."""
+CountedPer = Literal["consumer", "consumer_and_merchant", "consumer_and_service"]
 CaptureKey = tuple[str, str, Leg]
 """Operator, short code or `ANY_CODE`, and leg."""
 
@@ -53,6 +63,10 @@ class CodeRange(Struct, frozen=True, kw_only=True):
     codes: str
     floor: int
     ceiling: int
+    ceiling_on: CeilingOn
+    billing_point: BillingPoint
+    """Both: each leg may have a price of its own, and none has to."""
+    subscriptions: Subscribing
     price_attaches_to: Attachment
     tax_category: str | None
     """The only category that may be sold there; none named allows any."""
@@ -67,6 +81,62 @@ class StopEffect(Struct, frozen=True, kw_only=True):
     confirmations: int
 
 
+class MoCharge(Struct, frozen=True, kw_only=True):
+    """How a consumer's own message is charged where the operator charges it."""
+
+    taxed_as: str
+    """The tax category of a message that nobody sold."""
+    free: frozenset[FreeCase]
+
+
+class Cap(Struct, frozen=True, kw_only=True):
+    """The most that may be charged within a window, in micros, as far as this ledger knows."""
+
+    name: str
+    amount: int
+    window: Window
+    counted_per: CountedPer
+    codes: str | None = None
+    """The only range where it counts; none named means every code."""
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """The spending on one service, in micros, at each multiple of which the price is told again."""
+
+    name: str
+    every: int
+
+
+class Solicitations(Struct, frozen=True, kw_only=True):
+    """When a past buyer may be invited to buy again, on this local day."""
+
+    charter: str
+    open_today: bool
+    opens: time
+    """The first permitted local time of the day."""
+    closes: time
+    """The first one that is no longer permitted."""
+    after_purchase: bool
+    """Whether only somebody who paid this merchant before may be invited."""
+    limit_without_return: int
+    reserved_seconds: int
+    """For how long an allowance lasts that is not used."""
+
+
+class Subscriptions(Struct, frozen=True, kw_only=True):
+    """How subscriptions are confirmed, tried again and given up."""
+
+    steps: tuple[ConsentStep, ...]
+    """What a consumer must have done, in order."""
+    confirm_within_seconds: int
+    retry_after_seconds: int
+    """How long after a failed attempt the same cycle is tried again."""
+    attempts: int
+    """How often at most within one cycle."""
+    unpaid_cycles: int
+    """After how many cycles in a row without money the subscription ends."""
+
+
 class Rules(Struct, frozen=True, kw_only=True):
     """Everything that a decision of this book needs to know of pack and settings."""
 
@@ -76,10 +146,18 @@ class Rules(Struct, frozen=True, kw_only=True):
     zone: str
     consumer_kind: ConsumerKind
     consumer_scope: ConsumerScope
-    billing_point: BillingPoint
     code_ranges: tuple[CodeRange, ...]
     """The narrower of two nested ranges comes first."""
-    subscriptions_allowed: bool
+    mo_charge: MoCharge | None
+    """None where no operator charges a consumer's own message."""
+    caps: tuple[Cap, ...]
+    notices: tuple[Notice, ...]
+    subscriptions: Subscriptions | None
+    """None where the country has none."""
+    solicitations: Solicitations | None
+    """None where the pack names no charter: then nobody may be solicited."""
+    alias_window_days: int | None
+    """How long after a paid transaction an alias can still be reached; none where always."""
     service_words: Mapping[str, ServiceWord]
     """By spelling, as normalising leaves it: capitals, single spaces."""
     stop: StopEffect

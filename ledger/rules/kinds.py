@@ -10,24 +10,18 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from ledger.money import micros_text
-from ledger.rules.codes import PATTERN, overlap_unclearly
 from ledger.rules.inforce import (
-    Attachment,
-    BillingPoint,
     ConsumerKind,
     ConsumerScope,
+    FreeCase,
     ServiceWord,
     Stopped,
     StopScope,
 )
-from ledger.rules.schema import Amount, Percentage, Rule, Text, Whole, Window
+from ledger.rules.ranges import TaxCategory
+from ledger.rules.schema import Amount, CapTerms, Percentage, Rule, Text, Whole
 from ledger.rules.toml_file import ListOf, SomeOf
 
-ANY_CODE = "*"
-"""In a price rule: every code for which no range says otherwise."""
-
-CodePattern = Annotated[str, Field(pattern=PATTERN)]
-TaxCategory = Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]
 Word = Annotated[str, Field(pattern=r"^[A-Z0-9]+( [A-Z0-9]+)*$")]
 """A word as it is after normalising: capitals without accents, single spaces."""
 
@@ -43,68 +37,17 @@ class ConsumerRule(Rule):
     scope: ConsumerScope
 
 
-class BillingRule(Rule):
-    """On which leg the consumer is charged."""
+class MoChargeRule(Rule):
+    """How a consumer's own message is charged: its tax where nobody sold it, what goes free."""
 
-    about: ClassVar = "billing point"
-    says: ClassVar = "{point}"
-    point: BillingPoint
-
-
-class PriceRule(Rule):
-    """What a price belongs to, on all codes or on a range; a narrower range goes first."""
-
-    about: ClassVar = "price on {codes}"
-    says: ClassVar = "attaches to {attaches_to}"
-    codes: Annotated[str, Field(pattern=rf"{PATTERN}|^\*$")]
-    attaches_to: Attachment
-
-    def _shares_with(self, other: Rule) -> str:
-        return _same_codes(self, other) if isinstance(other, PriceRule) else ""
-
-
-class CodeRangeRule(Rule):
-    """What the codes of one range may cost, tax included; a narrower range goes first."""
-
-    about: ClassVar = "code range {codes}"
-    codes: CodePattern
-    meaning: Text
-    floor: Amount
-    ceiling: Amount
-    tax_category: TaxCategory | None = None
-
-    @model_validator(mode="after")
-    def _floor_is_below_ceiling(self) -> Self:
-        if self.floor > self.ceiling:
-            floor, ceiling = micros_text(self.floor), micros_text(self.ceiling)
-            raise ValueError(f"the floor {floor} is above the ceiling {ceiling}")
-        return self
+    about: ClassVar = "charge of an MO"
+    taxed_as: TaxCategory
+    free: ListOf[FreeCase] = ()
 
     @property
     def shown(self) -> str:
-        """The prices and what is sold there."""
-        prices = f"{micros_text(self.floor)} to {micros_text(self.ceiling)}"
-        taxed = f"; taxed as {self.tax_category}" if self.tax_category else ""
-        return f"{prices}; {self.meaning}{taxed}"
-
-    def _shares_with(self, other: Rule) -> str:
-        return _same_codes(self, other) if isinstance(other, CodeRangeRule) else ""
-
-
-def _same_codes(one: "PriceRule | CodeRangeRule", other: "PriceRule | CodeRangeRule") -> str:
-    return f"codes of {one.codes}" if overlap_unclearly(one.codes, other.codes) else ""
-
-
-class SubscriptionRule(Rule):
-    """Whether a consumer may be charged again and again on one agreement."""
-
-    about: ClassVar = "subscriptions"
-    allowed: bool
-
-    @property
-    def shown(self) -> str:
-        """Yes or no."""
-        return "allowed" if self.allowed else "not allowed"
+        """What is free, and the tax."""
+        return f"free: {', '.join(self.free) or 'none'}; otherwise taxed as {self.taxed_as}"
 
 
 class ConsentRule(Rule):
@@ -160,21 +103,15 @@ class SilenceRule(Rule):
         return f"ends {', '.join(self.ends)}; free confirmations: {self.confirmations}"
 
 
-class SpendingCapRule(Rule):
+class SpendingCapRule(Rule, CapTerms):
     """The most that may be charged within a window, as far as this ledger knows of it."""
 
     about: ClassVar = "spending cap {name}"
-    name: Text
-    amount: Amount
-    window: Window
-    counted_per: Literal["consumer", "consumer_and_merchant", "consumer_and_service"]
-    codes: CodePattern | None = None
 
     @property
     def shown(self) -> str:
         """Amount, window and what is counted together."""
-        where = f" on {self.codes}" if self.codes else ""
-        return f"{micros_text(self.amount)} in {self.window.shown} per {self.counted_per}{where}"
+        return self.terms_shown
 
 
 class NoticeRule(Rule):

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from ledger.rules import kinds
+from ledger.rules import kinds, ranges
 from ledger.rules.schema import Rule, Text
 from ledger.rules.toml_file import STRICT, Document, FileInvalid, ListOf, Problem, SomeOf
 
@@ -59,10 +59,11 @@ class Contents(BaseModel):
     zone: Annotated[str, AfterValidator(_zone)]
     set_elsewhere: ListOf[SetElsewhere] = ()
     consumer: SomeOf[kinds.ConsumerRule]
-    billing: SomeOf[kinds.BillingRule]
-    price: SomeOf[kinds.PriceRule]
-    code_range: SomeOf[kinds.CodeRangeRule]
-    subscription: SomeOf[kinds.SubscriptionRule]
+    billing: SomeOf[ranges.BillingRule]
+    mo_charge: ListOf[kinds.MoChargeRule] = ()
+    price: SomeOf[ranges.PriceRule]
+    code_range: SomeOf[ranges.CodeRangeRule]
+    subscription: SomeOf[ranges.SubscriptionRule]
     consent: ListOf[kinds.ConsentRule] = ()
     service_word: SomeOf[kinds.ServiceWordRule]
     stop: SomeOf[kinds.StopRule]
@@ -85,10 +86,11 @@ class Contents(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class RulePack:
-    """A valid pack, with the SHA-256 (hexadecimal) of the bytes it was read from."""
+    """A valid pack, with the text it was read from and the SHA-256 (hexadecimal) of its bytes."""
 
     contents: Contents
     sha256: str
+    toml: str
 
     @property
     def country(self) -> str:
@@ -150,7 +152,7 @@ def parse_pack(raw: bytes, name: str) -> RulePack:
     problems = [*document.problems, *_contradictions(document), *_unknown_charters(document)]
     if contents is None or problems:
         raise RulePackInvalid(name, problems)
-    return RulePack(contents, sha256(raw).hexdigest())
+    return RulePack(contents, sha256(raw).hexdigest(), raw.decode())
 
 
 def _contradictions(document: Document) -> Iterator[Problem]:

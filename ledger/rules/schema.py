@@ -12,7 +12,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, InstanceOf, model_validator
 
-from ledger.money import MICROS_PER_UNIT, Rate, parse_micros
+from ledger.money import MICROS_PER_UNIT, Rate, micros_text, parse_micros
+from ledger.rules.codes import PATTERN
+from ledger.rules.inforce import CountedPer
 from ledger.rules.toml_file import STRICT
 from ledger.words import LocalDay
 
@@ -129,3 +131,21 @@ class Window(BaseModel):
         if self.kind == "each_charge":
             return "each charge"
         return " ".join(str(part) for part in (self.n, self.kind, self.unit, self.zone) if part)
+
+
+class CapTerms(BaseModel):
+    """What a spending cap says, whether a pack or a book's settings say it."""
+
+    model_config = STRICT
+
+    name: Text
+    amount: Amount
+    window: Window
+    counted_per: CountedPer
+    codes: Annotated[str, Field(pattern=PATTERN)] | None = None
+
+    @property
+    def terms_shown(self) -> str:
+        """Amount, window and what is counted together."""
+        where = f" on {self.codes}" if self.codes else ""
+        return f"{micros_text(self.amount)} in {self.window.shown} per {self.counted_per}{where}"

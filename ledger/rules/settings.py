@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ledger.facts.base import Leg
 from ledger.facts.charges import Acting, CaptureEvent
-from ledger.rules.schema import Text, Whole
-from ledger.rules.toml_file import STRICT, Document, FileInvalid, Problem, SomeOf
+from ledger.rules.schema import CapTerms, Text, Whole
+from ledger.rules.toml_file import STRICT, Document, FileInvalid, ListOf, Problem, SomeOf
 from ledger.rules.toml_lines import Place
 
 _ORIGIN = re.compile(r"[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*")
@@ -72,6 +72,41 @@ class CaptureSetting(BaseModel):
     def key(self) -> tuple[str, str, str]:
         """What it is set for."""
         return (self.operator, self.code, self.leg)
+
+
+class SubscriptionSettings(BaseModel):
+    """How subscriptions are confirmed, tried again and given up, where the country has them."""
+
+    model_config = STRICT
+
+    confirm_within_hours: Annotated[
+        Whole,
+        Field(
+            description="for how long an offered subscription can still be confirmed",
+            examples=["24"],
+        ),
+    ]
+    retry_after_hours: Annotated[
+        Whole,
+        Field(
+            description="how long after a failed renewal the same cycle is tried again",
+            examples=["12"],
+        ),
+    ]
+    attempts: Annotated[
+        Whole,
+        Field(
+            description="how often at most the renewal of one cycle is tried",
+            examples=["3"],
+        ),
+    ]
+    unpaid_cycles: Annotated[
+        Whole,
+        Field(
+            description="after how many cycles in a row without money a subscription ends",
+            examples=["3"],
+        ),
+    ]
 
 
 def _told_apart(entries: tuple[CaptureSetting, ...]) -> tuple[CaptureSetting, ...]:
@@ -151,6 +186,37 @@ class Settings(BaseModel):
             examples=["2"],
         ),
     ]
+    solicitation_reservation_minutes: Annotated[
+        Whole,
+        Field(
+            description="for how long an allowance to solicit lasts that is not used",
+            examples=["60"],
+        ),
+    ]
+    spending_caps: Annotated[
+        ListOf[CapTerms],
+        Field(
+            description="the ceilings that operators impose beside the pack's; [] for none",
+            examples=[
+                (
+                    '[{ name = "a week", amount = "20", counted_per = "consumer_and_service", '
+                    'window = { kind = "rolling", n = 1, unit = "week" } }]'
+                )
+            ],
+        ),
+    ]
+    subscriptions: Annotated[
+        SubscriptionSettings | None,
+        Field(
+            description="how subscriptions are confirmed and renewed, where the pack allows any",
+            examples=[
+                (
+                    "{ confirm_within_hours = 24, retry_after_hours = 12, attempts = 3, "
+                    "unpaid_cycles = 3 }"
+                )
+            ],
+        ),
+    ] = None
     capture: Annotated[
         SomeOf[CaptureSetting],
         Field(
@@ -203,10 +269,18 @@ def parse_settings(raw: bytes, name: str) -> Settings:
     return settings
 
 
+_TABLES: dict[str, type[BaseModel]] = {
+    "capture": CaptureSetting,
+    "spending_caps": CapTerms,
+    "subscriptions": SubscriptionSettings,
+}
+"""What stands within a setting that is more than one value."""
+
+
 def _meaning(place: Place) -> str:
     """Say what a key is for and how it could read; nothing for a key that is not ours."""
     names = [step for step in place if isinstance(step, str)]
-    model = CaptureSetting if len(names) > 1 else Settings
+    model = _TABLES.get(names[0], Settings) if len(names) > 1 else Settings
     field = model.model_fields.get(names[-1]) if names[-1:] == list(place[-1:]) else None
     if field is None or not field.examples:
         return ""

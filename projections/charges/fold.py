@@ -4,7 +4,19 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import NamedTuple
 
-from ledger.facts import access, book, catalogue, charges, consent, traffic
+from ledger.facts import (
+    access,
+    book,
+    catalogue,
+    charges,
+    consent,
+    findings,
+    handover,
+    notices,
+    solicitations,
+    subscriptions,
+    traffic,
+)
 from ledger.facts.base import Recorded
 from ledger.facts.charges import (
     CaptureEvent,
@@ -15,7 +27,7 @@ from ledger.facts.charges import (
     ChargeUnresolved,
 )
 from ledger.money import Waterfall
-from projections.fold import Context, Fold
+from projections.fold import Context, Fold, facts_of
 
 
 class Authorization(NamedTuple):
@@ -103,22 +115,14 @@ CHARGES = Fold(
             charges.ChargeCaptured,
         }
     ),
-    ignores=frozenset(
-        {
-            *(book.BookOpened, book.RulesAdopted, book.GatewayDeclared),
-            *(traffic.MoReceived, traffic.ConflictingDuplicateReceived),
-            *(traffic.KeywordMatched, traffic.KeywordUnmatched),
-            *(traffic.MtEmitted, traffic.MtSubmitted),
-            *(traffic.DeliveryReceived, traffic.DeliveryOrphaned),
-            charges.ChargeRefused,
-            *(consent.OptedOut, consent.OptOutLifted),
-            *(catalogue.MerchantRegistered, catalogue.ContractAgreed),
-            *(catalogue.ShortCodeOpened, catalogue.ShortCodeClosed),
-            *(catalogue.ServiceDeclared, catalogue.TariffSet),
-            *(catalogue.KeywordAssigned, catalogue.KeywordWithdrawn),
-            *(access.AccessGranted, access.AccessRevoked, access.EvidenceDisclosed),
-        }
-    ),
+    ignores=facts_of(
+        *(book, traffic, handover, consent, subscriptions, solicitations, notices, findings),
+        *(catalogue, access),
+    )
+    | {
+        *(charges.ChargeRefused, charges.RefundRefused),
+        *(charges.ChargeRefunded, charges.ChargeWrittenOff),
+    },
     changes=_changes,
     merge=_merge,
 )

@@ -11,7 +11,19 @@ from datetime import date
 from operator import add
 from typing import NamedTuple
 
-from ledger.facts import access, book, catalogue, charges, consent, traffic
+from ledger.facts import (
+    access,
+    book,
+    catalogue,
+    charges,
+    consent,
+    findings,
+    handover,
+    notices,
+    solicitations,
+    subscriptions,
+    traffic,
+)
 from ledger.facts.base import Recorded
 from ledger.facts.charges import (
     ChargeAuthorized,
@@ -20,7 +32,7 @@ from ledger.facts.charges import (
     ChargeUnresolved,
 )
 from ledger.money import Waterfall
-from projections.fold import Context, Fold
+from projections.fold import Context, Fold, facts_of
 
 Change = ChargeAuthorized | ChargeUnresolved | ChargeReleased | ChargeCaptured
 
@@ -57,6 +69,9 @@ class States(NamedTuple):
 
 def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[Account, States]]:
     fact = recorded.fact
+    assert isinstance(fact, Change), type(fact).__name__
+    if fact.ref.merchant is None or fact.ref.test:
+        return  # Nobody's earnings: see the account `unattributed`.
     match fact:
         case ChargeAuthorized():
             yield _account(fact, fact.value_day), _standing("authorized", fact.amounts, 1)
@@ -70,12 +85,12 @@ def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[Account, States]]
         case ChargeCaptured():
             yield _account(fact, fact.authorized_day), _standing(fact.was, fact.amounts, -1)
             yield _account(fact, fact.value_day), _earned(fact.amounts)
-        case _:
-            raise AssertionError(type(fact).__name__)
 
 
 def _account(fact: Change, day: date) -> Account:
     ref = fact.ref
+    assert ref.merchant is not None
+    assert ref.service is not None
     month = day.replace(day=1)
     return Account(ref.merchant, month, ref.short_code, ref.operator, ref.service, fact.currency)
 
@@ -119,22 +134,14 @@ MERCHANT_ACCOUNTS = Fold(
             charges.ChargeCaptured,
         }
     ),
-    ignores=frozenset(
-        {
-            *(book.BookOpened, book.RulesAdopted, book.GatewayDeclared),
-            *(traffic.MoReceived, traffic.ConflictingDuplicateReceived),
-            *(traffic.KeywordMatched, traffic.KeywordUnmatched),
-            *(traffic.MtEmitted, traffic.MtSubmitted),
-            *(traffic.DeliveryReceived, traffic.DeliveryOrphaned),
-            charges.ChargeRefused,
-            *(consent.OptedOut, consent.OptOutLifted),
-            *(catalogue.MerchantRegistered, catalogue.ContractAgreed),
-            *(catalogue.ShortCodeOpened, catalogue.ShortCodeClosed),
-            *(catalogue.ServiceDeclared, catalogue.TariffSet),
-            *(catalogue.KeywordAssigned, catalogue.KeywordWithdrawn),
-            *(access.AccessGranted, access.AccessRevoked, access.EvidenceDisclosed),
-        }
-    ),
+    ignores=facts_of(
+        *(book, traffic, handover, consent, subscriptions, solicitations, notices, findings),
+        *(catalogue, access),
+    )
+    | {
+        *(charges.ChargeRefused, charges.RefundRefused),
+        *(charges.ChargeRefunded, charges.ChargeWrittenOff),
+    },
     changes=_changes,
     merge=merged,
 )

@@ -41,6 +41,8 @@ unresolved_after_hours = 72
 keyword_rest_days = 90
 clock_tolerance_seconds = 600
 solicitation_limit_without_return = 2
+solicitation_reservation_minutes = 60
+spending_caps = []
 capture = [
     { operator = "20801", code = "*", leg = "mt", on = "delivered" },
     { operator = "20801", code = "82014", leg = "mt", on = "smsc_accepted" },

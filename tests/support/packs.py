@@ -128,6 +128,9 @@ unresolved_after_hours = 72
 keyword_rest_days = 90
 clock_tolerance_seconds = 900
 solicitation_limit_without_return = 2
+solicitation_reservation_minutes = 60
+spending_caps = []
+subscriptions = { confirm_within_hours = 24, retry_after_hours = 12, attempts = 3, unpaid_cycles = 3 }
 capture = [
     { operator = "20801", code = "*", leg = "mt", on = "delivered" },
     { operator = "20801", code = "81212", leg = "mt", on = "billed_flag" },

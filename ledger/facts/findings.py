@@ -1,0 +1,67 @@
+"""Facts of findings: something that a person has to look at, until it is closed."""
+
+from typing import Literal
+
+from ledger.facts.base import Consumer, Fact, HexId, Leg, Operator, ShortCode, ShortId
+from ledger.money import Currency, Micros
+from ledger.words import Instant
+
+FindingKind = Literal[
+    "unattributed",
+    "billed_twice",
+    "leg_failed",
+    "leg_not_booked",
+    "billed_above_cap",
+    "handover_unknown",
+]
+"""Unattributed: an operator billed what nobody sold, to be refunded. Billed twice: two messages
+on one charge were billed, the second is to be refunded. Leg failed: of two legs one is charged
+and the other came to nothing. Leg not booked: an operator bills a leg for which no price, terms
+or tax are known here. Billed above cap: an operator billed an MO beyond a spending cap. Handover
+unknown: a charged message may or may not have reached its gateway."""
+
+
+class FindingOpened(Fact, frozen=True, kw_only=True, tag="finding_opened.v1"):
+    """Something was billed or left undone that should not have been."""
+
+    finding: HexId
+    kind: FindingKind
+    mo: HexId | None = None
+    mt: HexId | None = None
+    charge: HexId | None = None
+    leg: Leg | None = None
+    consumer: Consumer
+    merchant: ShortId | None = None
+    short_code: ShortCode
+    operator: Operator
+    amount: Micros | None = None
+    """What a refund would come to, tax included."""
+    currency: Currency | None = None
+    test: bool = False
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The finding."""
+        return self.finding
+
+
+class FindingClosed(Fact, frozen=True, kw_only=True, tag="finding_closed.v1"):
+    """A finding needs nobody any more."""
+
+    finding: HexId
+    kind: FindingKind
+    how: Literal["refunded", "written_off", "resolved", "no_fault"]
+    note: str
+    refund: HexId | None = None
+    charge: HexId | None = None
+    consumer: Consumer
+    merchant: ShortId | None = None
+    short_code: ShortCode
+    operator: Operator
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The finding."""
+        return self.finding

@@ -1,0 +1,169 @@
+"""Facts of a subscription's life: asked for, started on proof of consent, renewed, stopped."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from ledger.facts.base import Consumer, Fact, HexId, Operator, Sealed, ShortCode, ShortId
+from ledger.facts.catalogue import Category, Keyword
+from ledger.money import Currency, Price
+from ledger.spans import Period
+from ledger.words import Instant, LocalDay
+
+
+class SubscriptionRef(
+    Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
+):
+    """Who subscribed to what, on which terms, as told to the consumer; the same on all its facts.
+
+    The price is frozen here: a tariff that changes later is another offer.
+    """
+
+    subscription: HexId
+    consumer: Consumer
+    gateway: ShortId
+    smsc: str
+    """The gateway, and the link there, that its messages go out by."""
+    merchant: ShortId
+    service: ShortId
+    category: Category
+    keyword: Keyword
+    short_code: ShortCode
+    operator: Operator
+    tariff: ShortId
+    tariff_version: HexId
+    """The fact that set it."""
+    billing_code: str
+    price: Price
+    """Of each cycle, tax included."""
+    currency: Currency
+    every: Period
+    test: bool = False
+
+
+ConsentStep = Literal["mo", "confirming_mo"]
+
+
+class Consent(Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """One step by which a consumer agreed, and the message that took it."""
+
+    step: ConsentStep
+    mo: HexId
+    at: Instant
+
+
+class SubscriptionRequested(Fact, frozen=True, kw_only=True, tag="subscription_requested.v1"):
+    """A consumer asked for a subscription and was told its price; nothing starts yet."""
+
+    ref: SubscriptionRef
+    mo: HexId
+    expires_at: Instant
+    """Until when a confirmation counts."""
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The subscription."""
+        return self.ref.subscription
+
+
+SubscriptionRule = Literal[
+    "not_allowed", "already_subscribed", "nothing_to_confirm", "request_expired"
+]
+"""Why no subscription began. Not allowed: the country has none, or not on this code."""
+
+
+class SubscriptionRefused(Fact, frozen=True, kw_only=True, tag="subscription_refused.v1"):
+    """A consumer asked for a subscription, or confirmed one, and none began."""
+
+    mo: HexId
+    consumer: Consumer
+    short_code: ShortCode
+    operator: Operator
+    merchant: ShortId | None = None
+    service: ShortId | None = None
+    subscription: HexId | None = None
+    """The one that is live already, or whose confirmation came too late."""
+    rule: SubscriptionRule
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The MO."""
+        return self.mo
+
+
+class SubscriptionStarted(Fact, frozen=True, kw_only=True, tag="subscription_started.v1"):
+    """A consumer agreed to be charged again and again, and this is the proof.
+
+    The sealed text is the offer that was agreed to, under a key of its own kind: it is kept for
+    as long as a charge can be contested, which is longer than messages are.
+    """
+
+    ref: SubscriptionRef
+    consent: tuple[Consent, ...]
+    """The steps, in order."""
+    text: Sealed | None = None
+    occurred_at: Instant
+    """Its renewals come at this local time, on the day of the month or week that this is."""
+
+    @property
+    def subject(self) -> str:
+        """The subscription."""
+        return self.ref.subscription
+
+
+class SubscriptionRenewed(Fact, frozen=True, kw_only=True, tag="subscription_renewed.v1"):
+    """A cycle began, the first one with the start; its charge is a fact of its own."""
+
+    ref: SubscriptionRef
+    cycle: LocalDay
+    number: Annotated[int, Meta(ge=0)]
+    """Of the cycle, counted from the start; cycles that nobody renewed in time are left out."""
+    charge: HexId
+    mt: HexId
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The subscription and its cycle."""
+        return f"{self.ref.subscription}/{self.cycle.isoformat()}"
+
+
+RenewalRule = Literal["not_due", "stopped", "no_such_subscription", "suspended", "renewed_already"]
+
+
+class RenewalRefused(Fact, frozen=True, kw_only=True, tag="renewal_refused.v1"):
+    """Somebody asked for a renewal that was not due."""
+
+    ref: SubscriptionRef
+    rule: RenewalRule
+    due_at: Instant | None = None
+    request: str
+    """The asker's own name for it."""
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The subscription and the request."""
+        return f"{self.ref.subscription}/{self.request}"
+
+
+Stopper = Literal["consumer", "merchant", "regulator", "unpaid"]
+
+
+class SubscriptionStopped(Fact, frozen=True, kw_only=True, tag="subscription_stopped.v1"):
+    """A subscription ended; nothing of it is charged or sent from here on."""
+
+    ref: SubscriptionRef
+    by: Stopper
+    """Unpaid: as many cycles in a row as the settings allow brought no money."""
+    mo: HexId | None = None
+    """The consumer's STOP."""
+    reason: str = ""
+    occurred_at: Instant
+
+    @property
+    def subject(self) -> str:
+        """The subscription."""
+        return self.ref.subscription
