@@ -1,0 +1,3 @@
+-- Reserved: its part of the work fills it in.
+
+SELECT 1;
