@@ -17,9 +17,13 @@ from ledger.facts.catalogue import (
     KeywordWithdrawn,
     MerchantRegistered,
     ServiceDeclared,
+    ServiceResumed,
+    ServiceSuspended,
     ShortCodeClosed,
     ShortCodeOpened,
     TariffSet,
+    TestNumberDeclared,
+    TestNumberWithdrawn,
 )
 
 F = TypeVar("F", bound=Fact)
@@ -62,6 +66,8 @@ class Catalogue(NamedTuple):
     versions: Versions = {}  # noqa: RUF012 - never written to; `advance` makes a new one
     keywords: Mapping[str, frozenset[str]] = {}
     """By short code, every keyword that was ever assigned on it."""
+    contracts: Mapping[str, Contract] = {}
+    """By the id of its fact, every contract that was ever agreed."""
 
     def advance(self, facts: Iterable[Recorded]) -> Self:
         """Take in further facts, in order; those not of the catalogue change nothing."""
@@ -69,7 +75,7 @@ class Catalogue(NamedTuple):
         if not new:
             return self
         versions = {key: list(known) for key, known in self.versions.items()}
-        keywords = dict(self.keywords)
+        keywords, contracts = dict(self.keywords), dict(self.contracts)
         book, rules = self.book, list(self.rules)
         for one in new:
             match one.fact:
@@ -79,12 +85,15 @@ class Catalogue(NamedTuple):
                     rules.append(one)
                 case fact:
                     _file(versions, keywords, one, fact)
+            if isinstance(one.fact, ContractAgreed):
+                contracts[one.id] = Contract(one.id, one.fact)
         return self._replace(
             position=new[-1].position,
             book=book,
             rules=tuple(rules),
             versions={key: tuple(known) for key, known in versions.items()},
             keywords=keywords,
+            contracts=contracts,
         )
 
     def gateway(self, gateway: str, at: datetime) -> GatewayDeclared | None:
@@ -118,11 +127,23 @@ class Catalogue(NamedTuple):
 
     def tariff(self, short_code: str, keyword: str, at: datetime) -> Tariff | None:
         """Give the price of a keyword on a code: the keyword's own, or the code's."""
-        for key in (("tariff", short_code, keyword), ("tariff", short_code, "")):
-            version = self._at(key, at)
-            if version is not None and isinstance(version.fact, TariffSet):
-                return Tariff(version.id, version.fact)
-        return None
+        return self._tariff(("tariff", short_code, keyword), ("tariff", short_code, ""), at=at)
+
+    def code_tariff(self, short_code: str, at: datetime) -> Tariff | None:
+        """Give the price of a code itself: what a message that no keyword matches may cost."""
+        return self._tariff(("tariff", short_code, ""), at=at)
+
+    def suspended(self, service: str, at: datetime) -> bool:
+        """Tell whether a service sells nothing at `at`."""
+        return _as(ServiceSuspended, self._at(("suspension", service), at)) is not None
+
+    def is_test(self, consumer: str, at: datetime) -> bool:
+        """Tell whether a consumer's number is one for testing at `at`."""
+        return _as(TestNumberDeclared, self._at(("test_number", consumer), at)) is not None
+
+    def contract(self, fact_id: str) -> Contract | None:
+        """Give the terms that the fact of this id agreed, whether or not they are in force."""
+        return self.contracts.get(fact_id)
 
     def operator_contract(self, operator: str, tariff: str, at: datetime) -> Contract | None:
         """Give the terms with an operator: for this tariff, or for all."""
@@ -142,6 +163,13 @@ class Catalogue(NamedTuple):
             (*head, "", ""),
             at=at,
         )
+
+    def _tariff(self, *keys: Key, at: datetime) -> Tariff | None:
+        for key in keys:
+            version = self._at(key, at)
+            if version is not None and isinstance(version.fact, TariffSet):
+                return Tariff(version.id, version.fact)
+        return None
 
     def _contract(self, *keys: Key, at: datetime) -> Contract | None:
         for key in keys:
@@ -176,6 +204,10 @@ def key_of(fact: Fact) -> Key | None:  # noqa: C901, PLR0911 - one line for each
             return ("tariff", fact.short_code, fact.keyword or "")
         case ContractAgreed():
             return _contract_key(fact)
+        case ServiceSuspended() | ServiceResumed():
+            return ("suspension", fact.service)
+        case TestNumberDeclared() | TestNumberWithdrawn():
+            return ("test_number", fact.consumer)
         case _:
             return None
 

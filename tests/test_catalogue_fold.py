@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.catalogue import Catalogue, key_of
+from ledger.facts import catalogue as entries
 from ledger.facts.base import Draft, Fact, Recorded
-from ledger.facts.catalogue import KeywordAssigned, KeywordWithdrawn, ShortCodeClosed
+from ledger.facts.catalogue import (
+    KeywordAssigned,
+    KeywordWithdrawn,
+    ServiceResumed,
+    ServiceSuspended,
+    ShortCodeClosed,
+)
 from ledger.facts.registry import REGISTRY, Origin
 from ledger.log.rows import StoredRow
 from tests.support.book import in_memory
@@ -153,6 +160,65 @@ class TestKeywords:
         assert known.tariff("81014", "JEU", NOON).fact.price == 1_000_000
         assert known.tariff("81014", "VOTE", NOON).fact.price == 3_000_000
 
+    def test_of_no_price_of_their_own_cost_what_their_code_does(self) -> None:
+        known = folded(
+            tariff("81014", 3_000_000),
+            tariff("81014", 1_000_000, "JEU"),
+            tariff("81014", 2_000_000, effective_from=NOON),
+        )
+        prices = [known.code_tariff("81014", at) for at in (NOON - INSTANT, NOON)]
+        assert [one and one.fact.price for one in prices] == [3_000_000, 2_000_000]
+        assert known.code_tariff("72100", NOON) is None
+
+
+def suspended(at: datetime) -> ServiceSuspended:
+    """Suspend the quiz from some instant on."""
+    return ServiceSuspended(service="quiz", merchant="ludotel", reason="x", effective_from=at)
+
+
+class TestServices:
+    """Services, and whether they sell."""
+
+    RESUMED = ServiceResumed(service="quiz", merchant="ludotel", effective_from=NOON + DAY)
+
+    @pytest.mark.parametrize(
+        ("at", "still"),
+        [
+            (NOON - INSTANT, False),
+            (NOON, True),
+            (NOON + DAY - INSTANT, True),
+            (NOON + DAY, False),
+        ],
+    )
+    def test_are_suspended_until_they_are_resumed(self, at: datetime, *, still: bool) -> None:
+        known = folded(service("quiz"), suspended(NOON), self.RESUMED)
+        assert known.suspended("quiz", at) is still
+        assert not known.suspended("tournoi", at)
+        assert known.service("quiz", at)
+
+    def test_may_be_suspended_again(self) -> None:
+        known = folded(service("quiz"), suspended(NOON), self.RESUMED, suspended(NOON + 2 * DAY))
+        assert known.suspended("quiz", NOON + 2 * DAY)
+
+
+class TestTestNumbers:
+    """The consumers that only test."""
+
+    NUMBER, OTHER = "1_" + "a" * 32, "1_" + "b" * 32
+    DECLARED = entries.TestNumberDeclared(consumer=NUMBER, label="ours", effective_from=NOON)
+    WITHDRAWN = entries.TestNumberWithdrawn(consumer=NUMBER, effective_from=NOON + DAY)
+
+    @pytest.mark.parametrize(
+        ("at", "testing"),
+        [(NOON - INSTANT, False), (NOON, True), (NOON + DAY, False)],
+    )
+    def test_test_from_when_they_are_declared_until_withdrawn(
+        self, at: datetime, *, testing: bool
+    ) -> None:
+        known = folded(self.DECLARED, self.WITHDRAWN)
+        assert known.is_test(self.NUMBER, at) is testing
+        assert not known.is_test(self.OTHER, at)
+
 
 class TestContracts:
     """The terms with operators and merchants."""
@@ -187,6 +253,15 @@ class TestContracts:
         found = Catalogue().advance(facts).operator_contract(ORANGE, "t", NOON)
         assert found is not None
         assert found.id == facts[0].id
+
+    def test_are_found_by_the_fact_that_agreed_them_also_when_others_are_in_force(self) -> None:
+        old = with_merchant("ludotel", percent(1, "reversement"), refunds_borne_by="merchant")
+        new = with_merchant("ludotel", percent(2, "reversement"), effective_from=NOON)
+        facts = recorded([old, new])
+        known = Catalogue().advance(facts[:1]).advance(facts[1:])
+        assert [known.contract(one.id).fact for one in facts] == [old, new]
+        assert known.contract(facts[0].id).fact.refunds_borne_by == "merchant"
+        assert known.contract("0" * 32) is None
 
 
 class TestGateways:
