@@ -13,6 +13,8 @@ Refusal
 ├── MerchantNotRegistered   this book does not know the merchant
 ├── UnknownKey              this book never granted that key
 ├── KeyAlreadyRevoked       the key was revoked before
+├── UnknownFinding          no such finding was opened in this book
+├── FindingAlreadyClosed    the finding was closed before, otherwise
 └── RulesOutdated           other rules were adopted than those this process decides by
 
 A refusal says what happened and carries data. How it is told to whom is the faces' matter.
@@ -128,6 +130,23 @@ class KeyAlreadyRevoked(Refusal):
     def __init__(self, key: str) -> None:
         super().__init__(f"the key {key!r} was revoked before")
         self.key = key
+
+
+class UnknownFinding(Refusal):
+    """No such finding was opened in this book."""
+
+    def __init__(self, finding: str) -> None:
+        super().__init__(f"no finding {finding} was opened in this book")
+        self.finding = finding
+
+
+class FindingAlreadyClosed(Refusal):
+    """The finding was closed before, in another way or with other words."""
+
+    def __init__(self, finding: str, how: str) -> None:
+        super().__init__(f"the finding {finding} was closed before, as {how}")
+        self.finding = finding
+        self.how = how
 
 
 _HOW_MANY = {True: "a merchant", False: "no merchant"}
