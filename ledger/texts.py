@@ -16,6 +16,8 @@ REPLY_PLACEHOLDERS = frozenset({"code", "argument", "price", "publisher", "desk"
 """What the template of a service's answer may name."""
 CODE_PLACEHOLDERS = frozenset({"code", "publisher", "desk"})
 """What the texts of a short code may name: its error, STOP and CONTACT."""
+OFFER_PLACEHOLDERS = frozenset({"service", "price", "every", "confirm", "code"})
+"""What the offer of a subscription may name; `{confirm}` is the word that agrees to it."""
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -24,6 +26,7 @@ _BASIC = frozenset(
 _EXTENSION = frozenset("\f^{}\\[~]|€")
 """Written as an escape and a second septet. Source: 3GPP TS 23.038 6.2.1.1."""
 _GSM = _BASIC | _EXTENSION
+_FILLED_IN = REPLY_PLACEHOLDERS | CODE_PLACEHOLDERS | OFFER_PLACEHOLDERS
 _PART = {"gsm7": 153, "ucs2": 67}
 """Units of one part of a concatenated message, its header of 6 octets taken off."""
 
@@ -176,7 +179,7 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
     """Put values in, once: what looks like a placeholder within a value stays as it is."""
 
     def value(found: re.Match[str]) -> str:
-        return values.get(found[1], "") if found[1] in REPLY_PLACEHOLDERS else found[0]
+        return values.get(found[1], "") if found[1] in _FILLED_IN else found[0]
 
     return _PLACEHOLDER.sub(value, template)
 
