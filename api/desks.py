@@ -22,8 +22,8 @@ class _NoKeys:
     pseudonym_version = 0
     pseudonym_key = b""
 
-    async def ensure(self, wanted: DataKeyId, address: str) -> bytes:
-        raise AssertionError(f"{wanted} for an address of {len(address)} characters: no keys here")
+    async def ensure(self, wanted: DataKeyId, address: str | None = None) -> bytes:
+        raise AssertionError(f"{wanted}, its address given: {address is not None}; no keys here")
 
     async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
         raise AssertionError(f"{list(wanted)}: no keys here")

@@ -88,7 +88,7 @@ class Keyring:
         self._book = book
         self._master = master
         self._known: OrderedDict[DataKeyId, bytes] = OrderedDict()
-        self._waiting: dict[DataKeyId, str] = {}
+        self._waiting: dict[DataKeyId, str | None] = {}
         self._turn: asyncio.Task[dict[DataKeyId, bytes]] | None = None
         self.pseudonym_version = 0
         self.pseudonym_key = b""
@@ -116,10 +116,14 @@ class Keyring:
             values = {"book": self._book, "version": 1, "wrapped": wrapped}
             await connection.execute(INSERT_PSEUDONYM_KEY, values)
 
-    async def ensure(self, wanted: DataKeyId, address: str) -> bytes:
-        """Give a data key, made now if it is new; the consumer's `address` is kept beside it."""
+    async def ensure(self, wanted: DataKeyId, address: str | None = None) -> bytes:
+        """Give a data key, made now if it is new; the consumer's `address` is kept beside it.
+
+        Without an address, the one that was kept when the consumer wrote stays the only one.
+        """
         while (key := self._recall(wanted)) is None:
-            self._waiting[wanted] = address
+            # Whoever knows the address may wait beside somebody who does not.
+            self._waiting[wanted] = address or self._waiting.get(wanted)
             # Waiting for a turn that has just ended would not yield to the loop, and never end.
             if self._turn is None or self._turn.done():
                 self._turn = asyncio.create_task(self._ensure_waiting())
@@ -152,7 +156,7 @@ class Keyring:
             await connection.execute("SET LOCAL synchronous_commit = off")
             fresh = [self._wrap(new_data_key(), _context(one)) for one in wanted]
             await connection.execute(INSERT_DATA_KEYS, {**self._columns(wanted), "wrapped": fresh})
-            homes = {one.consumer: waiting[one] for one in wanted}
+            homes = {one.consumer: home for one in wanted if (home := waiting[one]) is not None}
             sealed = [self._wrap(text.encode(), f"address/{who}") for who, text in homes.items()]
             await connection.execute(
                 INSERT_ADDRESSES, {"book": self._book, "consumers": list(homes), "sealed": sealed}

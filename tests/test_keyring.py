@@ -123,6 +123,25 @@ class TestEnsure:
         assert rows(database, "SELECT count(*) FROM data_keys") == [(1,)]
 
     @in_a_loop
+    async def test_without_an_address_leaves_the_one_that_is_kept(
+        self, database: TestDatabase
+    ) -> None:
+        async with rings(database, "fr") as (ring,):
+            await ring.ensure(key_id(month="2026-07"), "x")
+            before = rows(database, "SELECT consumer, sealed FROM addresses")
+            assert await ring.ensure(key_id(month="2026-08")) == await ring.ensure(
+                key_id(month="2026-08")
+            )
+            assert rows(database, "SELECT consumer, sealed FROM addresses") == before
+        assert rows(database, "SELECT count(*) FROM data_keys") == [(2,)]
+
+    @in_a_loop
+    async def test_keeps_the_address_of_whoever_knows_it(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            await asyncio.gather(ring.ensure(key_id(), "x"), ring.ensure(key_id()))
+        assert rows(database, "SELECT count(*) FROM addresses") == [(1,)]
+
+    @in_a_loop
     async def test_of_many_callers_is_one_transaction(self, database: TestDatabase) -> None:
         async with rings(database, "fr") as (ring,):
             wanted = [key_id(consumer) for consumer in "abcdefgh"]

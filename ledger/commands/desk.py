@@ -37,8 +37,11 @@ class Keys(Protocol):
     pseudonym_version: int
     pseudonym_key: bytes
 
-    async def ensure(self, wanted: DataKeyId, address: str) -> bytes:
-        """Give a data key, made now if it is new; the consumer's `address` is kept beside it."""
+    async def ensure(self, wanted: DataKeyId, address: str | None = None) -> bytes:
+        """Give a data key, made now if it is new; the consumer's `address` is kept beside it.
+
+        No address: a consumer who wrote before, whose address is kept already.
+        """
         ...
 
     async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:

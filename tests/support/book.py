@@ -37,7 +37,7 @@ class MemoryKeys:
         self.pseudonym_key = bytes(32)
         self.keys: dict[DataKeyId, bytes] = {}
 
-    async def ensure(self, wanted: DataKeyId, address: str) -> bytes:  # noqa: ARG002 - nobody is written to
+    async def ensure(self, wanted: DataKeyId, address: str | None = None) -> bytes:  # noqa: ARG002 - nobody is written to
         return self.keys.setdefault(wanted, new_data_key())
 
     async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
