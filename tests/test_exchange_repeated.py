@@ -6,6 +6,7 @@ import pytest
 
 from ledger.decisions.refusals import ConflictingDuplicate, StatedTimeMissing
 from ledger.facts.charges import ChargeAuthorized
+from ledger.facts.notices import NoticeDue
 from ledger.facts.traffic import (
     ConflictingDuplicateReceived,
     KeywordMatched,
@@ -86,7 +87,7 @@ class TestRepeated:
 
     def test_through_another_gateway_is_another_message(self) -> None:
         elsewhere = FIRST._replace(gateway="recycler", stated_at=NOON)
-        given(FIRST).when(elsewhere).then(*SOLD)
+        given(FIRST).when(elsewhere).then(*SOLD, NoticeDue)
 
 
 class TestConflicting:
@@ -147,7 +148,7 @@ class TestRecycledIds:
         book.receive(self.MESSAGE)
         later(book, days=1)
         other = self.MESSAGE._replace(text="JEU 2", stated_at=book.clock.now)
-        given(book=book).when(other).then(*SOLD)
+        given(book=book).when(other).then(*SOLD, NoticeDue)
 
     def test_without_a_stated_time_cannot_be_told_apart(self) -> None:
         given().when(self.MESSAGE._replace(stated_at=None)).refused(StatedTimeMissing).left()

@@ -9,6 +9,7 @@ from ledger.decisions.opt_out import Scope, lifted_by, silenced, stopped
 from ledger.facts.catalogue import KeywordWithdrawn, ShortCodeClosed
 from ledger.facts.charges import ChargeAuthorized
 from ledger.facts.consent import OptedOut, OptOutLifted
+from ledger.facts.notices import NoticeDue
 from ledger.facts.traffic import (
     KeywordMatched,
     KeywordUnmatched,
@@ -194,7 +195,8 @@ class TestLift:
         assert lifting.caused_by == matched.caused_by == received.id
 
     def test_lasts_until_the_next_stop(self) -> None:
-        given(STOP, mo("JEU")).when(mo("JEU")).then(MoReceived, *SOLD)
+        # The second 3.00 takes the consumer over 5.00, so the tariff is told again.
+        given(STOP, mo("JEU")).when(mo("JEU")).then(MoReceived, *SOLD, NoticeDue)
         given(STOP, mo("JEU")).when(STOP).then(MoReceived, out(), CONFIRMED)
 
     def test_does_not_happen_by_a_service_word(self) -> None:

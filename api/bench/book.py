@@ -58,11 +58,12 @@ def _exchange(known: Known, name: str, at: datetime) -> Proposal:
         occurred_at=at,
         stated_at=None,
     )
-    drafts = exchange.receive(mo, (), known, lambda _: None)
+    asked = exchange.asked_by(mo, known)
+    drafts = exchange.receive(asked, (), lambda _: None)
     keys = {data_key_of(drafts[0].fact): new_data_key()}
     rows = [encode(draft, ORIGIN, keys) for draft in drafts]
 
     def ready(_: Sequence[AnyRow]) -> Sequence[Row]:
         return rows
 
-    return Proposal(exchange.rests_on(mo, known), ready)
+    return Proposal(exchange.rests_on(asked), ready)

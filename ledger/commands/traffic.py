@@ -111,6 +111,7 @@ async def _settle_mo(
     desk: Desk, mo: Mo, known: Known, origin: Origin, keys: dict[DataKeyId, bytes | None]
 ) -> Answer:
     names: dict[str, str] = {}
+    asked = exchange.asked_by(mo, known)
 
     def fingerprint_of(stored: MoReceived | ConflictingDuplicateReceived) -> str | None:
         key = data_key_of(stored)
@@ -121,11 +122,15 @@ async def _settle_mo(
 
     def decide(history: list[Recorded]) -> list[Draft]:
         names.update(_names(history))
-        return exchange.receive(mo, [one.fact for one in history], known, fingerprint_of)
+        return exchange.receive(asked, [one.fact for one in history], fingerprint_of)
 
     held = {key: secret for key, secret in keys.items() if secret is not None}
-    settled = await desk.settle(exchange.rests_on(mo, known), decide, origin, held)
-    received = next(one.fact for one in settled.facts if isinstance(one.fact, MoReceived))
+    settled = await desk.settle(exchange.rests_on(asked), decide, origin, held)
+    received = next(
+        one.fact
+        for one in settled.facts
+        if isinstance(one.fact, MoReceived) and one.fact.mo == mo.mo
+    )
     names.update(_names(settled.facts))
     if fingerprint_of(received) not in {received.fingerprint, None}:
         raise ConflictingDuplicate(mo.mo)

@@ -25,7 +25,14 @@ from ledger.decisions.catalogue_request import (
 )
 from ledger.decisions.catalogue_sales import sale_problems
 from ledger.facts.base import Draft, Fact, Recorded
-from ledger.facts.catalogue import KeywordAssigned, KeywordWithdrawn
+from ledger.facts.catalogue import (
+    KeywordAssigned,
+    KeywordWithdrawn,
+    ServiceResumed,
+    ServiceSuspended,
+    TestNumberDeclared,
+    TestNumberWithdrawn,
+)
 
 __all__ = ["CatalogueFact", "CatalogueRefused", "Circumstances", "Problem", "Requested", "change"]
 
@@ -38,6 +45,9 @@ NOTICE = timedelta(seconds=60)
 Messages that come between the command and its recording are judged without it. Each of the
 command's few attempts may wait 10 s for the lock of its book, so a minute has room for all.
 """
+
+_AT_ONCE = (ServiceSuspended, ServiceResumed, TestNumberDeclared, TestNumberWithdrawn)
+"""What needs no notice: to wait a minute would do more harm than the few messages between."""
 
 
 class Circumstances(NamedTuple):
@@ -125,7 +135,12 @@ def _holds(fact: CatalogueFact, known: Sequence[Fact]) -> bool:
         return True
     # The sort is stable: of one moment's facts the last one said is in force.
     before = sorted((one for one in known if _since(one) <= fact.effective_from), key=_since)
-    return bool(before) and _like(before[-1], fact) and _renewed(before[-1], fact) == fact
+    return bool(before) and _like(before[-1], fact) and _says_the_same(before[-1], fact)
+
+
+def _says_the_same(one: Fact, other: CatalogueFact) -> bool:
+    """Tell whether two facts of one kind differ in their dates alone; a reason is no news."""
+    return isinstance(other, ServiceSuspended) or _renewed(one, other) == other
 
 
 def _like(one: Fact, other: Fact) -> bool:
@@ -151,9 +166,10 @@ def _back_dated(prospect: Prospect, judged_by: Circumstances) -> Iterator[Proble
     """Nothing may count from a moment on which messages were decided without it."""
     if not judged_by.has_traffic:
         return
-    earliest = judged_by.now + NOTICE
     for asked in prospect.news.values():
         since = asked.fact.effective_from
+        notice = timedelta() if isinstance(asked.fact, _AT_ONCE) else NOTICE
+        earliest = judged_by.now + notice
         if since < earliest:
             seconds = NOTICE // timedelta(seconds=1)
             why = "past" if since < judged_by.now else f"less than {seconds} seconds away"

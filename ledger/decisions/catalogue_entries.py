@@ -1,10 +1,18 @@
 """What each fact of a catalogue must hold by itself, at the moment it counts from."""
 
-from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from collections.abc import Iterator
 from typing import assert_never
 
 from ledger.decisions.catalogue_request import Problem, Prospect, Requested
+from ledger.decisions.catalogue_services import (
+    BOUNDLESS,
+    follows,
+    room_of,
+    service_problems,
+    suspended_problems,
+    test_number_problems,
+    unseen,
+)
 from ledger.decisions.catalogue_terms import contract_problems, tariff_problems
 from ledger.decisions.keywords import normalise, service_word
 from ledger.facts.book import GatewayDeclared
@@ -14,23 +22,16 @@ from ledger.facts.catalogue import (
     KeywordWithdrawn,
     MerchantRegistered,
     ServiceDeclared,
+    ServiceResumed,
+    ServiceSuspended,
     ShortCodeClosed,
     ShortCodeOpened,
     TariffSet,
+    TestNumberDeclared,
+    TestNumberWithdrawn,
 )
 from ledger.rules.inforce import Rules
-from ledger.texts import (
-    CODE_PLACEHOLDERS,
-    REPLY_PLACEHOLDERS,
-    Room,
-    is_seen,
-    overflow,
-    render,
-    template_problems,
-)
-
-BOUNDLESS = Room(gsm7=1_000_000, ucs2=1_000_000)
-"""Room in which nothing is cut, to see how long a text really is."""
+from ledger.texts import CODE_PLACEHOLDERS, overflow, render, template_problems
 
 
 def entry_problems(prospect: Prospect) -> Iterator[Problem]:
@@ -59,7 +60,7 @@ def _problems(  # noqa: C901 - one case for each kind of fact
         case ShortCodeClosed():
             yield from _closed(fact, prospect)
         case ServiceDeclared():
-            yield from _service(fact, prospect, rules)
+            yield from service_problems(fact, prospect, rules)
         case TariffSet():
             yield from tariff_problems(fact, prospect, rules)
         case ContractAgreed():
@@ -67,26 +68,12 @@ def _problems(  # noqa: C901 - one case for each kind of fact
         case KeywordAssigned():
             yield from _keyword(fact, prospect, rules)
             yield from _its_service(fact, prospect)
+        case ServiceSuspended() | ServiceResumed():
+            yield from suspended_problems(fact, prospect)
+        case TestNumberDeclared() | TestNumberWithdrawn():
+            yield from test_number_problems(fact, prospect)
         case _:
             assert_never(fact)
-
-
-def room_of(rules: Rules) -> Room:
-    """Give the room of one message, as the rules have it."""
-    return Room(gsm7=rules.gsm7_characters, ucs2=rules.ucs2_characters)
-
-
-def reply(service: ServiceDeclared, short_code: str, price: str) -> str:
-    """Give the whole answer of a service, however long, with the shortest argument."""
-    values = {"code": short_code, "price": price, "service": service.name}
-    named = {"publisher": service.publisher, "desk": service.desk}
-    return render(service.reply_text, values | named, BOUNDLESS)
-
-
-def untaxed(service: ServiceDeclared, rules: Rules) -> str:
-    """Say that nobody knows the tax on a service."""
-    known = ", ".join(sorted(rules.tax_rates))
-    return f"the rules have no tax rate for {service.category}; they have one for {known}"
 
 
 def _gateway(fact: GatewayDeclared, prospect: Prospect) -> Iterator[Problem]:
@@ -105,7 +92,7 @@ def _opened(fact: ShortCodeOpened, prospect: Prospect, rules: Rules) -> Iterator
         yield from prospect.problem(text, (fact, "short_code"))
     if fact.dedicated_to is not None:
         yield from prospect.unregistered(fact, fact.dedicated_to, "dedicated_to")
-    yield from _unseen(fact, ("publisher", "desk"), prospect)
+    yield from unseen(fact, ("publisher", "desk"), prospect)
     values = {"code": fact.short_code, "publisher": fact.publisher, "desk": fact.desk}
     for field in ("error_text", "stop_text", "contact_text"):
         template: str = getattr(fact, field)
@@ -115,38 +102,10 @@ def _opened(fact: ShortCodeOpened, prospect: Prospect, rules: Rules) -> Iterator
             yield from prospect.problem(text, (fact, field))
 
 
-def _unseen(
-    fact: ShortCodeOpened | ServiceDeclared, fields: Iterable[str], prospect: Prospect
-) -> Iterator[Problem]:
-    """What a text may name has something to be seen, so that the text has, too."""
-    for field in fields:
-        if not is_seen(getattr(fact, field)):
-            yield from prospect.problem("shows nothing", (fact, field))
-
-
 def _closed(fact: ShortCodeClosed, prospect: Prospect) -> Iterator[Problem]:
-    earlier = list(takewhile(lambda one: one.fact is not fact, prospect.timeline(fact)))
-    if not earlier or not isinstance(earlier[-1].fact, ShortCodeOpened):
+    if not follows(fact, ShortCodeOpened, prospect):
         text = f"{fact.short_code} is not open with {fact.operator} then"
         yield from prospect.problem(text, (fact, "short_code"))
-
-
-def _service(fact: ServiceDeclared, prospect: Prospect, rules: Rules) -> Iterator[Problem]:
-    yield from prospect.unregistered(fact, fact.merchant, "merchant")
-    owners = {other.merchant for other in prospect.namesakes(fact)} - {fact.merchant}
-    for owner in sorted(owners):
-        text = f"{fact.service} is a service of {owner}, and none changes hands"
-        yield from prospect.problem(text, (fact, "merchant"))
-    if fact.category not in rules.tax_rates:
-        yield from prospect.problem(untaxed(fact, rules), (fact, "category"))
-    for choice in fact.choices:
-        if (read := " ".join(normalise(choice))) != choice:
-            text = f"{choice!r} is never matched, for matching reads it as {read!r}"
-            yield from prospect.problem(text, (fact, "choices"))
-    yield from _unseen(fact, ("name", "publisher", "desk"), prospect)
-    wrong = template_problems(fact.reply_text, REPLY_PLACEHOLDERS)
-    for text in wrong or filter(None, [overflow(reply(fact, "", ""), room_of(rules))]):
-        yield from prospect.problem(text, (fact, "reply_text"))
 
 
 def _keyword(fact: KeywordAssigned, prospect: Prospect, rules: Rules) -> Iterator[Problem]:

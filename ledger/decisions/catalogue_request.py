@@ -15,9 +15,13 @@ from ledger.facts.catalogue import (
     KeywordWithdrawn,
     MerchantRegistered,
     ServiceDeclared,
+    ServiceResumed,
+    ServiceSuspended,
     ShortCodeClosed,
     ShortCodeOpened,
     TariffSet,
+    TestNumberDeclared,
+    TestNumberWithdrawn,
 )
 from ledger.rules.inforce import Rules
 
@@ -31,6 +35,10 @@ CatalogueFact = (
     | ContractAgreed
     | KeywordWithdrawn
     | KeywordAssigned
+    | ServiceSuspended
+    | ServiceResumed
+    | TestNumberDeclared
+    | TestNumberWithdrawn
 )
 """Every fact that a catalogue is made of, in the order in which a change is recorded.
 

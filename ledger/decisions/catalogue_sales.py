@@ -1,4 +1,4 @@
-"""Whether everything that a catalogue puts on sale can be charged and shared out.
+"""Whether everything that a catalogue puts on sale may be sold there, and can be charged.
 
 What is on sale changes only where a fact begins to count, so it is enough to look at those
 moments. A moment's fault is told at the new fact that has the first part in it.
@@ -7,54 +7,14 @@ moments. A moment's fault is told at the new fact that has the first part in it.
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import product
-from typing import NamedTuple
 
-from ledger.catalogue import Contract
-from ledger.decisions.catalogue_entries import BOUNDLESS, reply, room_of, untaxed
+from ledger.decisions.catalogue_charges import Moment, Sale, charge_problems, unmatched_problems
 from ledger.decisions.catalogue_keywords import shared_beginnings, strangers
 from ledger.decisions.catalogue_request import Blame, Problem, Prospect
-from ledger.facts.catalogue import (
-    ContractAgreed,
-    KeywordAssigned,
-    ServiceDeclared,
-    ShortCodeOpened,
-    TariffSet,
-)
-from ledger.money import ImpossibleSplit, micros_text, split
-from ledger.rules.inforce import CaptureNotSet, Rules
+from ledger.decisions.catalogue_services import BOUNDLESS, reply, room_of
+from ledger.decisions.catalogue_terms import charged_legs
+from ledger.facts.catalogue import KeywordAssigned
 from ledger.texts import overflow, price_text, render
-
-
-class _Moment(NamedTuple):
-    """One code at one instant."""
-
-    prospect: Prospect
-    rules: Rules
-    short_code: str
-    at: datetime
-    openings: list[ShortCodeOpened]
-
-
-class _Sale(NamedTuple):
-    """What a keyword sells there and for how much."""
-
-    assigned: KeywordAssigned
-    service: ServiceDeclared
-    tariff: TariffSet
-
-    @property
-    def about(self) -> str:
-        """The code and the keyword."""
-        return f"{self.assigned.short_code} {self.assigned.keyword}"
-
-    @property
-    def blamed(self) -> tuple[Blame, ...]:
-        """Who put it on sale."""
-        return (
-            (self.assigned, "keyword"),
-            (self.tariff, "tariff"),
-            (self.service, "service"),
-        )
 
 
 def sale_problems(prospect: Prospect) -> Iterator[Problem]:
@@ -80,10 +40,10 @@ def _problems_at(prospect: Prospect, at: datetime) -> Iterator[Problem]:
         return
     for short_code in prospect.operators:
         openings = prospect.openings(short_code, at)
-        yield from _code_problems(_Moment(prospect, rules, short_code, at, openings))
+        yield from _code_problems(Moment(prospect, rules, short_code, at, openings))
 
 
-def _code_problems(moment: _Moment) -> Iterator[Problem]:
+def _code_problems(moment: Moment) -> Iterator[Problem]:
     prospect = moment.prospect
     assigned = _assigned(moment)
     yield from _openings_differ(moment)
@@ -91,6 +51,7 @@ def _code_problems(moment: _Moment) -> Iterator[Problem]:
     for opened in moment.openings:
         yield from strangers(assigned, opened, prospect)
     yield from _tariff_without_operator(moment)
+    yield from unmatched_problems(moment)
     for one in assigned:
         service = prospect.then.service(one.service, moment.at)
         tariff = prospect.then.tariff(moment.short_code, one.keyword, moment.at)
@@ -98,19 +59,20 @@ def _code_problems(moment: _Moment) -> Iterator[Problem]:
             text = f"{moment.short_code} {one.keyword} has no price"
             yield from prospect.problem(text, (one, "keyword"))
         elif service is not None:
-            sale = _Sale(one, service, tariff.fact)
+            sale = Sale(one, service, tariff.fact)
             yield from _its_texts(sale, moment)
-            yield from _its_charges(sale, moment)
+            yield from _its_kind(sale, moment)
+            yield from charge_problems(sale, moment)
 
 
-def _assigned(moment: _Moment) -> list[KeywordAssigned]:
+def _assigned(moment: Moment) -> list[KeywordAssigned]:
     then, short_code = moment.prospect.then, moment.short_code
     keywords = sorted(then.keywords.get(short_code, ()))
     found = (then.assignment(short_code, keyword, moment.at) for keyword in keywords)
     return [one for one in found if one is not None]
 
 
-def _openings_differ(moment: _Moment) -> Iterator[Problem]:
+def _openings_differ(moment: Moment) -> Iterator[Problem]:
     """A code is one merchant's with every operator, or shared with every operator."""
     for one, other in zip(moment.openings, moment.openings[1:], strict=False):
         if one.dedicated_to != other.dedicated_to:
@@ -119,12 +81,12 @@ def _openings_differ(moment: _Moment) -> Iterator[Problem]:
             yield from moment.prospect.problem(f"{text} merchants", *blamed)
 
 
-def _tariff_without_operator(moment: _Moment) -> Iterator[Problem]:
+def _tariff_without_operator(moment: Moment) -> Iterator[Problem]:
     """A price asks for a contract with each operator that has the code."""
     then, at = moment.prospect.then, moment.at
     keywords = sorted(then.keywords.get(moment.short_code, ()))
     found = (then.tariff(moment.short_code, keyword, at) for keyword in ("", *keywords))
-    priced = {one.fact.tariff: one.fact for one in found if one and one.fact.price}
+    priced = {one.fact.tariff: one.fact for one in found if one and charged_legs(one.fact)}
     for tariff, opened in product(priced.values(), moment.openings):
         if then.operator_contract(opened.operator, tariff.tariff, at) is None:
             text = f"no contract with {opened.operator} covers {tariff.tariff}"
@@ -132,7 +94,7 @@ def _tariff_without_operator(moment: _Moment) -> Iterator[Problem]:
             yield from moment.prospect.problem(f"{text} of {moment.short_code}", *blamed)
 
 
-def _its_texts(sale: _Sale, moment: _Moment) -> Iterator[Problem]:
+def _its_texts(sale: Sale, moment: Moment) -> Iterator[Problem]:
     """The answer, and CONTACT's with this service's publisher, fit one message each."""
     room, service = room_of(moment.rules), sale.service
     price = price_text(sale.tariff.price, sale.tariff.currency)
@@ -146,69 +108,18 @@ def _its_texts(sale: _Sale, moment: _Moment) -> Iterator[Problem]:
             yield from moment.prospect.problem(f"CONTACT for {service.service} {long}", *blamed)
 
 
-def _its_charges(sale: _Sale, moment: _Moment) -> Iterator[Problem]:
-    """The price can be captured, taxed and shared with each operator that has the code."""
-    if not sale.tariff.price:
+def _its_kind(sale: Sale, moment: Moment) -> Iterator[Problem]:
+    """Subscriptions are sold where they may be, and nothing else where they alone may be."""
+    allowed = moment.rules.range_of(moment.short_code)
+    if allowed is None:
         return
-    yield from _its_category(sale, moment)
-    for opened in moment.openings:
-        try:
-            moment.rules.captures(opened.operator, moment.short_code, "mt")
-        except CaptureNotSet as missing:
-            blamed = (opened, "operator"), *sale.blamed
-            yield from moment.prospect.problem(str(missing), *blamed)
-        yield from _its_contracts(sale, opened, moment)
-
-
-def _its_category(sale: _Sale, moment: _Moment) -> Iterator[Problem]:
-    """The service may be sold on this code, and somebody knows the tax on it."""
-    service, allowed = sale.service, moment.rules.range_of(moment.short_code)
-    only = allowed.tax_category if allowed else None
-    if only not in {None, service.category}:
-        text = f"{moment.short_code} is for {only} only, and {service.service} is"
-        blamed = *sale.blamed, (service, "category")
-        yield from moment.prospect.problem(f"{text} {service.category}", *blamed)
-    if service.category not in moment.rules.tax_rates and id(service) not in moment.prospect.news:
-        yield from moment.prospect.problem(untaxed(service, moment.rules), *sale.blamed)
-
-
-def _its_contracts(sale: _Sale, opened: ShortCodeOpened, moment: _Moment) -> Iterator[Problem]:
-    merchant, prospect = sale.service.merchant, moment.prospect
-    terms = (opened.operator, sale.tariff.tariff, moment.at)
-    with_operator = prospect.then.operator_contract(*terms)
-    with_merchant = prospect.then.merchant_contract(merchant, *terms)
-    if with_merchant is None:
-        text = f"no contract with {merchant} covers {sale.about} at {opened.operator}"
-        yield from prospect.problem(text, *sale.blamed, (opened, "operator"))
-    elif with_operator is not None:
-        yield from _its_split(sale, with_operator, with_merchant, moment)
-
-
-def _its_split(
-    sale: _Sale, with_operator: Contract, with_merchant: Contract, moment: _Moment
-) -> Iterator[Problem]:
-    """The terms leave nobody less than nothing, and nobody a part of what is passed on whole."""
-    operator, merchant, service = with_operator.fact, with_merchant.fact, sale.service
-    for part, text in _faults(sale, operator, merchant, moment.rules):
-        first, second = (operator, merchant) if part == "operator" else (merchant, operator)
-        shares: tuple[Blame, ...] = (first, "share"), (second, "share")
-        blamed = *shares, (sale.tariff, "price"), (service, "category"), *sale.blamed
-        yield from moment.prospect.problem(f"at {operator.operator}, {text}", *blamed)
-
-
-def _faults(
-    sale: _Sale, operator: ContractAgreed, merchant: ContractAgreed, rules: Rules
-) -> Iterator[tuple[str, str]]:
-    """Give whose part of a price is wrong, and how."""
-    category, price = sale.service.category, sale.tariff.price
-    tax = rules.tax_rates.get(category)
-    if tax is None:
+    subscribed = sale.service.subscription is not None
+    if subscribed and allowed.subscriptions == "none":
+        text = f"no subscription may be sold on {allowed.codes}, and {sale.service.service} is one"
+    elif not subscribed and allowed.subscriptions == "only":
+        text = f"only subscriptions may be sold on {allowed.codes}, and {sale.service.service}"
+        text = f"{text} is none"
+    else:
         return
-    try:
-        amounts = split(price, tax, operator.share, merchant.share)
-    except ImpossibleSplit as impossible:
-        yield impossible.part, str(impossible)
-        return
-    for keeper, kept in rules.withheld(category, amounts).items():
-        text = f"the {keeper} would keep {micros_text(kept)} of {micros_text(price)}"
-        yield keeper, f"{text}, and {category} is passed on whole"
+    blamed: tuple[Blame, ...] = *sale.blamed, (sale.service, "subscription")
+    yield from moment.prospect.problem(text, *blamed)

@@ -1,9 +1,16 @@
-"""Whether the answer to a matched message may be charged, and how the price divides."""
+"""Whether one leg may be charged, and how its price divides.
 
+The MT leg is ours to allow. The MO leg is charged by the operator whatever we think of it, so
+there a cap forbids nothing; what it went beyond becomes a finding.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from ledger.catalogue import Catalogue, Contract, Tariff
+from ledger.decisions.spending import Reached, Spent, reached
+from ledger.facts.base import Leg
 from ledger.facts.catalogue import ServiceDeclared
 from ledger.facts.charges import (
     Acting,
@@ -13,35 +20,57 @@ from ledger.facts.charges import (
     ChargeRefused,
     ChargeRule,
 )
-from ledger.money import ImpossibleSplit, Rate, split
-from ledger.rules.inforce import CaptureNotSet, Rules, TaxRateUnknown
-from ledger.words import derived_id, local_day
+from ledger.money import FixedAmount, ImpossibleSplit, Rate, split
+from ledger.rules.inforce import CaptureNotSet, CodeRange, Rules, TaxRateUnknown
+from ledger.words import LocalDay, derived_id, local_day
+
+NOBODYS = FixedAmount(0)
+"""The merchant's share of what nobody sold."""
 
 
 class Purchase(NamedTuple):
-    """What a consumer asked for, with merchant and price as frozen at the message."""
+    """What a consumer is to be charged for, with merchant and price as frozen at its cause.
+
+    The cause is an MO, or a cycle of a subscription. Without a service it is what an operator
+    charges although nobody sold anything.
+    """
 
     book: str
-    mo: str
     consumer: str
     short_code: str
     operator: str
-    keyword: str
-    service: ServiceDeclared
+    service: ServiceDeclared | None
+    keyword: str | None
     tariff: Tariff
+    price: int
+    """Of this leg, tax included, in micros."""
     occurred_at: datetime
+    leg: Leg = "mt"
+    mo: str | None = None
+    subscription: str | None = None
+    cycle: LocalDay | None = None
+    test: bool = False
 
     @property
     def charge(self) -> str:
-        """The id of the charge on the answer."""
-        return derived_id(self.book, "charge", self.mo, "mt")
+        """The id of the charge: it follows from its cause and leg."""
+        cycle = self.cycle and f"{self.subscription}/{self.cycle.isoformat()}"
+        return derived_id(self.book, "charge", cycle or self.mo or "", self.leg)
+
+    @property
+    def wanted(self) -> Spent:
+        """The charge as caps and notices see it."""
+        service = self.service
+        merchant, name = (service.merchant, service.service) if service else (None, None)
+        return Spent(self.charge, merchant, name, self.short_code, self.price, self.occurred_at)
 
 
 class Terms(NamedTuple):
-    """On what terms a price divides, all of them found."""
+    """On what terms a price divides, all of them found; no merchant's where nobody sold it."""
 
     operator: Contract
-    merchant: Contract
+    merchant: Contract | None
+    category: str
     tax: Rate
     captures_on: CaptureEvent
 
@@ -51,24 +80,38 @@ class Refusal(NamedTuple):
 
     rule: ChargeRule
     limit: int | None = None
+    cap: str | None = None
+    spent: int | None = None
+
+
+class Basis(NamedTuple):
+    """What every charge is judged by: the catalogue, the rules, and the fact that adopted them."""
+
+    catalogue: Catalogue
+    rules: Rules
+    rules_fact: str
 
 
 def charge(
-    purchase: Purchase, catalogue: Catalogue, rules: Rules, rules_fact: str
+    purchase: Purchase, basis: Basis, before: Sequence[Spent] = ()
 ) -> ChargeAuthorized | ChargeRefused:
-    """Decide whether the answer may be charged; `rules_fact` is the id of the rules' adoption."""
-    terms = _above_ceiling(purchase, rules) or _terms(purchase, catalogue, rules)
+    """Decide whether a leg may be charged; `before` is what the consumer has spent already."""
+    rules = basis.rules
+    terms = _forbidden(purchase, rules) or _terms(purchase, basis.catalogue, rules)
     if isinstance(terms, Refusal):
-        return _refused(purchase, terms, rules, rules_fact)
-    shares = terms.operator.fact.share, terms.merchant.fact.share
+        return _refused(purchase, terms, basis)
+    theirs = terms.merchant.fact.share if terms.merchant else NOBODYS
     try:
-        amounts = split(purchase.tariff.fact.price, terms.tax, *shares)
+        amounts = split(purchase.price, terms.tax, terms.operator.fact.share, theirs)
     except ImpossibleSplit:
-        return _refused(purchase, Refusal("impossible_split"), rules, rules_fact)
-    if rules.withheld(purchase.service.category, amounts):
-        return _refused(purchase, Refusal("not_passed_on_whole"), rules, rules_fact)
+        return _refused(purchase, Refusal("impossible_split"), basis)
+    if purchase.service and rules.withheld(purchase.service.category, amounts):
+        return _refused(purchase, Refusal("not_passed_on_whole"), basis)
+    if found := _capped(purchase, rules, before):
+        why = Refusal("spending_cap", found.cap.amount, found.cap.name, found.spent)
+        return _refused(purchase, why, basis)
     return ChargeAuthorized(
-        ref=_ref(purchase, terms, rules.acting, rules_fact),
+        ref=_ref(purchase, terms, rules.acting, basis.rules_fact),
         amounts=amounts,
         currency=purchase.tariff.fact.currency,
         captures_on=terms.captures_on,
@@ -77,12 +120,28 @@ def charge(
     )
 
 
-def _above_ceiling(purchase: Purchase, rules: Rules) -> Refusal | None:
-    """Hold the price against its code's range as the rules of that day have it."""
+def _capped(purchase: Purchase, rules: Rules, before: Sequence[Spent]) -> Reached | None:
+    return reached(rules.caps, purchase.wanted, before) if purchase.leg == "mt" else None
+
+
+def _forbidden(purchase: Purchase, rules: Rules) -> Refusal | None:
+    """Hold a leg and its price against its code's range as the rules of that day have it."""
     found = rules.range_of(purchase.short_code)
-    ceiling = found.ceiling if found else 0
-    above = purchase.tariff.fact.price > ceiling
-    return Refusal("price_above_ceiling", ceiling) if above else None
+    if found is None:
+        return Refusal("price_above_ceiling", 0)
+    if found.billing_point not in {purchase.leg, "both"}:
+        return Refusal("leg_not_charged_here")
+    if found.subscriptions == "only" and purchase.service and purchase.subscription is None:
+        return Refusal("subscriptions_only")
+    above = _held_against(purchase, found) > found.ceiling
+    return Refusal("price_above_ceiling", found.ceiling) if above else None
+
+
+def _held_against(purchase: Purchase, found: CodeRange) -> int:
+    """Give what a ceiling bounds: this leg's price, or a message's and its answer's together."""
+    if found.ceiling_on == "each_leg" or purchase.subscription is not None:
+        return purchase.price
+    return purchase.tariff.fact.price + purchase.tariff.fact.mo_price
 
 
 def _terms(purchase: Purchase, catalogue: Catalogue, rules: Rules) -> Terms | Refusal:
@@ -90,59 +149,82 @@ def _terms(purchase: Purchase, catalogue: Catalogue, rules: Rules) -> Terms | Re
     with_operator = catalogue.operator_contract(operator, tariff, at)
     if with_operator is None:
         return Refusal("no_operator_contract")
-    with_merchant = catalogue.merchant_contract(purchase.service.merchant, operator, tariff, at)
-    if with_merchant is None:
-        return Refusal("no_merchant_contract")
+    service, with_merchant = purchase.service, None
+    if service is not None:
+        with_merchant = catalogue.merchant_contract(service.merchant, operator, tariff, at)
+        if with_merchant is None:
+            return Refusal("no_merchant_contract")
+    category = _category(purchase, rules)
     try:
-        tax = rules.tax_rate(purchase.service.category)
-        captures_on = rules.captures(operator, purchase.short_code, "mt")
+        tax = rules.tax_rate(category)
+        captures_on = rules.captures(operator, purchase.short_code, purchase.leg)
     except TaxRateUnknown:
         return Refusal("no_tax_rate")
     except CaptureNotSet:
         return Refusal("no_capture_setting")
-    return Terms(with_operator, with_merchant, tax, captures_on)
+    return Terms(with_operator, with_merchant, category, tax, captures_on)
+
+
+def _category(purchase: Purchase, rules: Rules) -> str:
+    """Give the tax category: the service's, the range's only one, or what the pack says."""
+    if purchase.service is not None:
+        return purchase.service.category
+    found = rules.range_of(purchase.short_code)
+    if found is not None and found.tax_category is not None:
+        return found.tax_category
+    return rules.mo_charge.taxed_as if rules.mo_charge else "content"
 
 
 def _ref(purchase: Purchase, terms: Terms, acting: Acting, rules_fact: str) -> ChargeRef:
+    service = purchase.service
     return ChargeRef(
         charge=purchase.charge,
-        leg="mt",
+        leg=purchase.leg,
         mo=purchase.mo,
+        subscription=purchase.subscription,
+        cycle=purchase.cycle,
         consumer=purchase.consumer,
-        merchant=purchase.service.merchant,
-        service=purchase.service.service,
-        category=purchase.service.category,
+        merchant=service.merchant if service else None,
+        service=service.service if service else None,
+        category=terms.category,
         keyword=purchase.keyword,
         short_code=purchase.short_code,
         operator=purchase.operator,
         tariff=purchase.tariff.fact.tariff,
         tariff_version=purchase.tariff.id,
         operator_contract=terms.operator.id,
-        merchant_contract=terms.merchant.id,
+        merchant_contract=terms.merchant.id if terms.merchant else None,
         rules=rules_fact,
         acting=acting,
+        test=purchase.test,
     )
 
 
-def _refused(purchase: Purchase, why: Refusal, rules: Rules, rules_fact: str) -> ChargeRefused:
+def _refused(purchase: Purchase, why: Refusal, basis: Basis) -> ChargeRefused:
+    service = purchase.service
     return ChargeRefused(
         charge=purchase.charge,
-        leg="mt",
+        leg=purchase.leg,
         mo=purchase.mo,
+        subscription=purchase.subscription,
+        cycle=purchase.cycle,
         consumer=purchase.consumer,
-        merchant=purchase.service.merchant,
-        service=purchase.service.service,
-        category=purchase.service.category,
+        merchant=service.merchant if service else None,
+        service=service.service if service else None,
+        category=_category(purchase, basis.rules),
         keyword=purchase.keyword,
         short_code=purchase.short_code,
         operator=purchase.operator,
         tariff=purchase.tariff.fact.tariff,
         tariff_version=purchase.tariff.id,
-        rules=rules_fact,
+        rules=basis.rules_fact,
         rule=why.rule,
-        amount=purchase.tariff.fact.price,
+        amount=purchase.price,
         limit=why.limit,
+        cap=why.cap,
+        spent=why.spent,
         currency=purchase.tariff.fact.currency,
-        value_day=local_day(purchase.occurred_at, rules.zone),
+        value_day=local_day(purchase.occurred_at, basis.rules.zone),
+        test=purchase.test,
         occurred_at=purchase.occurred_at,
     )

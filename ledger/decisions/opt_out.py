@@ -1,8 +1,8 @@
 """What a consumer has stopped, and what a new message of theirs lifts.
 
-Scopes nest: every service on a code, or one service on it. The same consumer's silence is
-told from facts alone. Messages may reach us in another order than they were sent, so each
-scope keeps the moment of its STOP: what was sent before it lifts nothing.
+Scopes nest: everything, every service on a code, or one service on it. The same consumer's
+silence is told from facts alone. Messages may reach us in another order than they were sent, so
+each scope keeps the moment of its STOP: what was sent before it lifts nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,14 +14,21 @@ from ledger.facts.consent import OptedOut, OptOutLifted
 
 
 class Scope(NamedTuple):
-    """What was stopped: one service on a code, or, where none is named, all of them."""
+    """What was stopped: one service on a code, all of them where none is named, or all codes."""
 
-    short_code: str
+    short_code: str | None
     service: str | None
 
 
+EVERYTHING = Scope(None, None)
+
 Stopped = Mapping[Scope, datetime]
 """Each scope that is stopped, with when the consumer said so, the last time."""
+
+
+def scope_of(fact: OptedOut | OptOutLifted) -> Scope:
+    """Give what a fact stops or lifts."""
+    return EVERYTHING if fact.everywhere else Scope(fact.short_code, fact.service)
 
 
 def stopped(facts: Iterable[Fact]) -> Stopped:
@@ -29,17 +36,21 @@ def stopped(facts: Iterable[Fact]) -> Stopped:
     scopes: dict[Scope, datetime] = {}
     for fact in facts:
         if isinstance(fact, OptedOut):
-            scope = Scope(fact.short_code, fact.service)
+            scope = scope_of(fact)
             scopes[scope] = max(fact.occurred_at, scopes.get(scope, fact.occurred_at))
         elif isinstance(fact, OptOutLifted):
-            scopes.pop(Scope(fact.short_code, fact.service), None)
+            scopes.pop(scope_of(fact), None)
     return scopes
+
+
+def covers(scope: Scope, short_code: str, service: str | None) -> bool:
+    """Tell whether a scope keeps a service silent (None: the code as a whole)."""
+    return scope in {EVERYTHING, Scope(short_code, None), Scope(short_code, service)}
 
 
 def covering(scopes: Stopped, short_code: str, service: str | None) -> Stopped:
     """Give the scopes that keep a service silent (None: the code as a whole)."""
-    over = {Scope(short_code, None), Scope(short_code, service)}
-    return {scope: since for scope, since in scopes.items() if scope in over}
+    return {scope: since for scope, since in scopes.items() if covers(scope, short_code, service)}
 
 
 def silenced(scopes: Stopped, short_code: str, service: str | None) -> bool:
@@ -58,7 +69,7 @@ def sent_before(scopes: Stopped, short_code: str, service: str | None, at: datet
 def lifted_by(scopes: Stopped, short_code: str, service: str | None) -> tuple[Scope, ...]:
     """Give the scopes that a message to a code lifts, `service` being what it asked for.
 
-    The code's own scope, and the service's; other services that were stopped stay so.
+    Everything, the code's own scope, and the service's; other services that were stopped stay so.
     """
     found = covering(scopes, short_code, service)
-    return tuple(sorted(found, key=lambda scope: scope.service or ""))
+    return tuple(sorted(found, key=lambda scope: (scope.short_code or "", scope.service or "")))

@@ -13,6 +13,11 @@ Refusal
 ├── MerchantNotRegistered   this book does not know the merchant
 ├── UnknownKey              this book never granted that key
 ├── KeyAlreadyRevoked       the key was revoked before
+├── UnknownCharge           this book knows no such charge
+├── OtherCurrency           an amount is not in the currency of what it is about
+├── SoldByNobody            a merchant cannot give back what no merchant sold
+├── RefundNotMade           a rule forbids a refund or write-off; kept as a fact of its own
+├── OtherContent            the same id was used before, for something else
 ├── UnknownFinding          no such finding was opened in this book
 ├── FindingAlreadyClosed    the finding was closed before, otherwise
 └── RulesOutdated           other rules were adopted than those this process decides by
@@ -130,6 +135,50 @@ class KeyAlreadyRevoked(Refusal):
     def __init__(self, key: str) -> None:
         super().__init__(f"the key {key!r} was revoked before")
         self.key = key
+
+
+class UnknownCharge(Refusal):
+    """This book knows no such charge."""
+
+    def __init__(self, charge: str) -> None:
+        super().__init__(f"no charge {charge} is known in this book")
+        self.charge = charge
+
+
+class OtherCurrency(Refusal):
+    """An amount is not in the currency of what it is about."""
+
+    def __init__(self, currency: str, wanted: str) -> None:
+        super().__init__(f"the amount is in {currency}, not in {wanted}")
+        self.currency = currency
+        self.wanted = wanted
+
+
+class SoldByNobody(Refusal):
+    """A merchant cannot give back what no merchant sold."""
+
+    def __init__(self, charge: str) -> None:
+        super().__init__(f"no merchant sold what the charge {charge} is for")
+        self.charge = charge
+
+
+class RefundNotMade(Refusal):
+    """A rule forbids a refund or a write-off; that it was asked for is a fact of its own."""
+
+    def __init__(self, refund: str, rule: str, left: str, position: int) -> None:
+        super().__init__(f"{rule.replace('_', ' ')}: {left} could still be given back")
+        self.refund = refund
+        self.rule = rule
+        self.left = left
+        self.position = position
+
+
+class OtherContent(Refusal):
+    """The same id was used before, for something else; what it did then stands."""
+
+    def __init__(self, used: str) -> None:
+        super().__init__(f"the id {used!r} was used before for something else")
+        self.used = used
 
 
 class UnknownFinding(Refusal):

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from ledger.catalogue import Catalogue
+from ledger.catalogue import Catalogue, Tariff
 from ledger.decisions import opt_out, receipt
-from ledger.decisions.charging import Purchase
-from ledger.facts.base import Draft, Fact
+from ledger.decisions.charging import Basis, Purchase
+from ledger.facts.base import Draft, Fact, Leg
+from ledger.facts.catalogue import ServiceDeclared
 from ledger.facts.consent import OptOutLifted
 from ledger.facts.registry import fact_id
 from ledger.facts.traffic import (
@@ -51,6 +52,11 @@ class Known(NamedTuple):
     rules_fact: str
     """The id of the fact that adopted the rules."""
 
+    @property
+    def basis(self) -> Basis:
+        """What a charge is judged by."""
+        return Basis(self.catalogue, self.rules, self.rules_fact)
+
 
 def mo_id(book: str, gateway: str, gateway_message_id: str, day: str = "") -> str:
     """Give the id of an MO; `day` is its UTC day where the gateway's ids come again."""
@@ -70,20 +76,28 @@ class Exchange:
         self.known = known
         self.history = tuple(history)
         self.scopes = opt_out.stopped(self.history)
+        self.test = known.catalogue.is_test(mo.consumer, mo.occurred_at)
         self.drafts: list[Draft] = []
         self._cause: Draft | None = None
 
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What was known, and what has followed so far."""
+        return (*self.history, *(draft.fact for draft in self.drafts))
+
     def add(self, fact: Fact, text: str | None = None) -> None:
         """Let a fact follow from the last one."""
-        self._append(fact, text)
+        self.beside(fact, text)
         self._cause = self.drafts[-1]
 
-    def _append(self, fact: Fact, text: str | None = None) -> None:
+    def beside(self, fact: Fact, text: str | None = None) -> None:
+        """Let a fact follow from the last one, and the next one not from it."""
         cause = self._cause
         caused_by = cause and fact_id(
             self.known.book, type(cause.fact), cause.fact.subject, cause.n
         )
-        n = sum(1 for draft in self.drafts if type(draft.fact) is type(fact))
+        same = (type(fact), fact.subject)
+        n = sum(1 for one in self.drafts if (type(one.fact), one.fact.subject) == same)
         self.drafts.append(Draft(fact, n, exchange=self.mo.mo, caused_by=caused_by, text=text))
 
     def received(self) -> None:
@@ -102,6 +116,7 @@ class Exchange:
                 fingerprint=mo.fingerprint,
                 occurred_at=mo.occurred_at,
                 stated_at=mo.stated_at,
+                test=self.test,
             ),
             mo.text,
         )
@@ -116,20 +131,46 @@ class Exchange:
                 operator=self.mo.operator,
                 reason=reason,
                 catalogue_position=self.known.catalogue.position,
+                test=self.test,
                 occurred_at=self.mo.occurred_at,
             )
+        )
+
+    def purchase(
+        self,
+        leg: Leg,
+        tariff: Tariff,
+        service: ServiceDeclared | None = None,
+        keyword: str | None = None,
+    ) -> Purchase:
+        """Give what this message would be charged on one leg; without a service nobody sold it."""
+        mo, terms = self.mo, tariff.fact
+        return Purchase(
+            book=self.known.book,
+            consumer=mo.consumer,
+            short_code=mo.short_code,
+            operator=mo.operator,
+            service=service,
+            keyword=keyword,
+            tariff=tariff,
+            price=terms.mo_price if leg == "mo" else terms.price,
+            occurred_at=mo.occurred_at,
+            leg=leg,
+            mo=mo.mo,
+            test=self.test,
         )
 
     def lift(self, service: str | None) -> None:
         """Lift what the consumer had stopped and now writes to again; beside the chain."""
         for scope in opt_out.lifted_by(self.scopes, self.mo.short_code, service):
-            self._append(
+            self.beside(
                 OptOutLifted(
                     consumer=self.mo.consumer,
                     mo=self.mo.mo,
-                    short_code=self.mo.short_code,
+                    short_code=scope.short_code or self.mo.short_code,
                     operator=self.mo.operator,
                     service=scope.service,
+                    everywhere=scope.short_code is None,
                     occurred_at=self.mo.occurred_at,
                 )
             )
@@ -138,6 +179,7 @@ class Exchange:
         """Record the answer; it is free unless a charge rides on it."""
         mt = mt_id(self.known.book, self.mo.mo)
         free = self.known.rules.free_billing_code
+        service = sold.service if sold else None
         self.add(
             MtEmitted(
                 ref=MtRef(
@@ -147,9 +189,11 @@ class Exchange:
                     consumer=self.mo.consumer,
                     short_code=self.mo.short_code,
                     operator=self.mo.operator,
-                    merchant=sold.service.merchant if sold else None,
-                    service=sold.service.service if sold else None,
+                    merchant=service.merchant if service else None,
+                    service=service.service if service else None,
                     charge=charge_id,
+                    subscription=sold.subscription if sold else None,
+                    test=self.test,
                 ),
                 kind=kind,
                 billing_code=sold.tariff.fact.billing_code if sold and charge_id else free,
@@ -166,6 +210,5 @@ class Exchange:
         """Let the receipts that came before their message take effect."""
         if not any(isinstance(fact, DeliveryOrphaned) for fact in self.history):
             return
-        facts = (*self.history, *(draft.fact for draft in self.drafts))
-        known = receipt.message(facts, mt)
+        known = receipt.message(self.facts, mt)
         self.drafts.extend(receipt.join(known, self.known.book, self.known.rules.zone))

@@ -30,6 +30,7 @@ ChargeRule = Literal[
     "not_passed_on_whole",
     "spending_cap",
     "leg_not_charged_here",
+    "subscriptions_only",
 ]
 """Why a charge was not authorized."""
 
@@ -242,6 +243,8 @@ class RefundRefused(Fact, frozen=True, kw_only=True, tag="refund_refused.v1"):
 
     refund: HexId
     ref: ChargeRef
+    by: Literal["operator", "aggregator", "merchant"] | None = None
+    """Who was to give it back; none where a write-off was asked for."""
     rule: RefundRule
     price: Price
     left: Price
@@ -267,6 +270,9 @@ class ChargeWrittenOff(Fact, frozen=True, kw_only=True, tag="charge_written_off.
     amounts: Waterfall
     borne_by: Literal["merchant", "aggregator"]
     """Who bears the merchant's share of it."""
+    unattributed: Price = 0
+    """How much of a charge that nobody earns still stood unattributed; the rest was given back
+    already, and is our loss."""
     note: str
     currency: Currency
     captured_day: LocalDay

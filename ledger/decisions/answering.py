@@ -1,0 +1,222 @@
+"""The answer to a message that is no service word: what it buys, or an error, free."""
+
+from collections.abc import Callable
+
+from ledger.decisions import opt_out
+from ledger.decisions.asked import Asked, Wanted
+from ledger.decisions.charging import Purchase, charge
+from ledger.decisions.finding import About, opened
+from ledger.decisions.keywords import normalise
+from ledger.decisions.legs import charge_message
+from ledger.decisions.spending import Crossing, crossings, spent
+from ledger.decisions.story import Exchange
+from ledger.facts.catalogue import ServiceDeclared, ShortCodeOpened
+from ledger.facts.charges import ChargeAuthorized, ChargeRefused
+from ledger.facts.notices import NoticeDue, NoticeRef
+from ledger.facts.traffic import (
+    ConflictingDuplicateReceived,
+    DuplicateSuspected,
+    KeywordMatched,
+    MoReceived,
+    MtKind,
+)
+from ledger.texts import Room, price_text, render
+from ledger.words import derived_id
+
+FingerprintOf = Callable[[MoReceived | ConflictingDuplicateReceived], str | None]
+"""This message's fingerprint under the key of a stored one; None once that key is destroyed."""
+
+
+def answer(
+    exchange: Exchange, asked: Asked, code: ShortCodeOpened, fingerprint_of: FingerprintOf
+) -> None:
+    """Answer a message: the service it names, or an error, free."""
+    wanted, mo = asked.wanted, exchange.mo
+    service = asked.service.service if asked.service else None
+    if opt_out.sent_before(exchange.scopes, mo.short_code, service, mo.occurred_at):
+        exchange.unmatched("stopped_since")
+        charge_message(exchange, asked, "unmatched")
+        return
+    exchange.lift(service)
+    if isinstance(wanted, Wanted):
+        _sell(exchange, asked, wanted, code, fingerprint_of)
+        return
+    exchange.unmatched(wanted)
+    charge_message(exchange, asked, "unmatched")
+    send_free(exchange, "error", code.error_text, code)
+
+
+def _sell(
+    exchange: Exchange,
+    asked: Asked,
+    wanted: Wanted,
+    code: ShortCodeOpened,
+    fingerprint_of: FingerprintOf,
+) -> None:
+    exchange.add(_matched(exchange, wanted), wanted.argument)
+    if like := _like(exchange, wanted, fingerprint_of):
+        _answer_again(exchange, asked, wanted, like)
+        return
+    mo_charged = charge_message(exchange, asked, None)
+    keyword = wanted.assignment.keyword
+    purchase = exchange.purchase("mt", wanted.tariff, wanted.service, keyword)
+    if not purchase.price:
+        exchange.emit("content", reply(exchange, wanted), purchase, None)
+        return
+    before = spent(exchange.facts)
+    made = charge(purchase, exchange.known.basis, before)
+    exchange.add(made)
+    if isinstance(made, ChargeRefused):
+        if mo_charged:
+            _leg_failed(exchange, purchase)
+        send_free(exchange, "error", code.error_text, code)
+        return
+    exchange.emit("content", reply(exchange, wanted), purchase, made.ref.charge)
+    notices(exchange, made)
+
+
+def _like(exchange: Exchange, wanted: Wanted, fingerprint_of: FingerprintOf) -> MoReceived | None:
+    """Find the message that this one repeats under another id, as the service sees it."""
+    window = wanted.service.duplicate_window_seconds
+    if not window:
+        return None
+    mo = exchange.mo
+    bought = {
+        fact.mo
+        for fact in exchange.history
+        if isinstance(fact, KeywordMatched) and fact.service == wanted.service.service
+    }
+    for fact in exchange.history:
+        if not isinstance(fact, MoReceived) or fact.mo not in bought:
+            continue
+        apart = abs((mo.occurred_at - fact.occurred_at).total_seconds())
+        if apart <= window and fingerprint_of(fact) == fact.fingerprint:
+            return fact
+    return None
+
+
+def _answer_again(exchange: Exchange, asked: Asked, wanted: Wanted, like: MoReceived) -> None:
+    """Answer what came twice under two ids: the content again, and nothing to pay for it."""
+    mo = exchange.mo
+    exchange.add(
+        DuplicateSuspected(
+            mo=mo.mo,
+            like=like.mo,
+            consumer=mo.consumer,
+            short_code=mo.short_code,
+            operator=mo.operator,
+            merchant=wanted.service.merchant,
+            service=wanted.service.service,
+            window_seconds=wanted.service.duplicate_window_seconds,
+            occurred_at=mo.occurred_at,
+        )
+    )
+    charge_message(exchange, asked, "repeated")
+    purchase = exchange.purchase("mt", wanted.tariff, wanted.service, wanted.assignment.keyword)
+    exchange.emit("content", reply(exchange, wanted), purchase, None)
+
+
+def _leg_failed(exchange: Exchange, purchase: Purchase) -> None:
+    """Find that the operator charges the message, and its answer is refused."""
+    mo = exchange.mo
+    about = About(
+        consumer=mo.consumer,
+        short_code=mo.short_code,
+        operator=mo.operator,
+        merchant=purchase.service.merchant if purchase.service else None,
+        mo=mo.mo,
+        charge=purchase.charge,
+        leg="mt",
+        test=purchase.test,
+    )
+    book = exchange.known.book
+    exchange.beside(opened(book, "leg_failed", purchase.charge, about, mo.occurred_at))
+
+
+def notices(exchange: Exchange, made: ChargeAuthorized) -> None:
+    """Let the notices fall due that a charge takes the consumer's spending over."""
+    rules = exchange.known.rules
+    everything = spent(exchange.facts)
+    this = next(one for one in everything if one.charge == made.ref.charge)
+    for crossing in crossings(rules.notices, this, everything, exchange.history):
+        exchange.beside(_notice(exchange, made, crossing))
+
+
+def _notice(exchange: Exchange, made: ChargeAuthorized, crossing: Crossing) -> NoticeDue:
+    mo, ref = exchange.mo, made.ref
+    assert ref.merchant is not None
+    assert ref.service is not None
+    name = crossing.notice.name
+    told = (exchange.known.book, "notice", name, mo.consumer, ref.service, crossing.threshold)
+    return NoticeDue(
+        ref=NoticeRef(
+            notice=derived_id(*told),
+            name=name,
+            consumer=mo.consumer,
+            gateway=mo.gateway,
+            smsc=mo.smsc,
+            merchant=ref.merchant,
+            service=ref.service,
+            short_code=mo.short_code,
+            operator=mo.operator,
+            test=ref.test,
+        ),
+        mo=mo.mo,
+        charge=ref.charge,
+        every=crossing.notice.every,
+        threshold=crossing.threshold,
+        crossed=crossing.crossed,
+        spent=crossing.spent,
+        currency=made.currency,
+        occurred_at=made.occurred_at,
+    )
+
+
+def _matched(exchange: Exchange, wanted: Wanted) -> KeywordMatched:
+    mo = exchange.mo
+    choices = {normalise(choice): choice for choice in wanted.service.choices if normalise(choice)}
+    return KeywordMatched(
+        mo=mo.mo,
+        consumer=mo.consumer,
+        short_code=mo.short_code,
+        operator=mo.operator,
+        keyword=wanted.assignment.keyword,
+        choice=choices.get(normalise(wanted.argument)),
+        merchant=wanted.service.merchant,
+        service=wanted.service.service,
+        tariff=wanted.tariff.fact.tariff,
+        tariff_version=wanted.tariff.id,
+        price=wanted.tariff.fact.price,
+        mo_price=wanted.tariff.fact.mo_price,
+        currency=wanted.tariff.fact.currency,
+        catalogue_position=exchange.known.catalogue.position,
+        test=exchange.test,
+        occurred_at=mo.occurred_at,
+    )
+
+
+def send_free(
+    exchange: Exchange, kind: MtKind, template: str, named: ShortCodeOpened | ServiceDeclared
+) -> None:
+    """Answer without a charge; `named` is whose identity the text may give."""
+    values = {"code": exchange.mo.short_code, "publisher": named.publisher, "desk": named.desk}
+    exchange.emit(kind, render(template, values, room(exchange)), None, None)
+
+
+def reply(exchange: Exchange, wanted: Wanted) -> str:
+    """Write the content that was bought."""
+    values = {
+        "code": exchange.mo.short_code,
+        "argument": wanted.argument,
+        "price": price_text(wanted.tariff.fact.price, wanted.tariff.fact.currency),
+        "publisher": wanted.service.publisher,
+        "desk": wanted.service.desk,
+        "service": wanted.service.name,
+    }
+    return render(wanted.service.reply_text, values, room(exchange))
+
+
+def room(exchange: Exchange) -> Room:
+    """Give how much one segment holds."""
+    rules = exchange.known.rules
+    return Room(gsm7=rules.gsm7_characters, ucs2=rules.ucs2_characters)

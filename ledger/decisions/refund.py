@@ -1,0 +1,232 @@
+"""Giving a consumer back what they paid: by the operator on the bill, or directly.
+
+By the operator it is the whole price, and the operator takes back what it owed us. Directly, by
+us or the merchant, it is any part of the price, borne as the merchant's contract says. Over all
+channels never more than was captured. What a rule forbids is a fact, and raised afterwards.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from ledger.catalogue import Catalogue
+from ledger.decisions.billed import Billed, billed, captured_at
+from ledger.decisions.finding import Closing, closed
+from ledger.decisions.refusals import (
+    FindingAlreadyClosed,
+    OtherContent,
+    OtherCurrency,
+    SoldByNobody,
+    UnknownCharge,
+    UnknownFinding,
+)
+from ledger.decisions.story import Known
+from ledger.facts.base import Draft, Recorded
+from ledger.facts.charges import ChargeRefunded, RefundRefused, RefundRule
+from ledger.facts.findings import FindingOpened
+from ledger.facts.registry import fact_id
+from ledger.words import derived_id, local_day
+
+By = Literal["operator", "aggregator", "merchant"]
+Channel = Literal["bill", "transfer", "voucher"]
+
+Bearer = Literal["merchant", "aggregator"]
+
+_ANSWERED_BY_MONEY = frozenset({"unattributed", "billed_twice"})
+"""Findings that a refund of their charge closes, also when it does not name them."""
+
+
+class RefundRequest(NamedTuple):
+    """What is asked for; `id` is the caller's own, and the same id is the same refund."""
+
+    id: str
+    charge: str
+    by: By
+    channel: Channel
+    reason: str
+    price: int | None = None
+    """In micros, tax included; none means the whole price."""
+    currency: str | None = None
+    finding: str | None = None
+    """The finding that it answers, if it is to answer a certain one."""
+    merchant: str | None = None
+    """The merchant that asks, which finds none but its own charges."""
+
+
+def refund_id(book: str, charge: str, caller_id: str) -> str:
+    """Give the id of a refund by what its caller named it."""
+    return derived_id(book, "refund", charge, caller_id)
+
+
+def refund(
+    request: RefundRequest, history: Iterable[Recorded], known: Known, now: datetime
+) -> list[Draft]:
+    """Decide on a refund; `history` holds all facts that are tagged with its charge.
+
+    Raises:
+        UnknownCharge: this book knows no such charge, or the merchant that asks does not.
+        OtherCurrency: the amount is not in the charge's currency.
+        SoldByNobody: a merchant is to give back what no merchant sold.
+        UnknownFinding: the finding that it names is not about this charge.
+        FindingAlreadyClosed: that finding was closed before.
+        OtherContent: the same id was asked for with something else.
+    """
+    charge = billed(history, request.charge)
+    _check_asked(request, charge)
+    refund = refund_id(known.book, request.charge, request.id)
+    price = charge.amounts.price if request.price is None else request.price
+    if _answered(request, charge, refund, price):
+        return []
+    rule = _forbidden(request.by, price, charge)
+    if rule is not None:
+        return [refused(charge, refund, price, rule, now, request.by)]
+    findings = _findings(request, charge, charge.given_back + price)
+    fact = _refunded(request, charge, (refund, price, findings), known, now)
+    cause = fact_id(known.book, ChargeRefunded, refund)
+    closing = Closing("refunded", request.reason, refund)
+    return [charge.draft(fact), *closings(charge, findings, closing, cause, fact.occurred_at)]
+
+
+def refused(  # noqa: PLR0913 - one for each thing that the fact says
+    charge: Billed,
+    asked: str,
+    price: int,
+    rule: RefundRule,
+    now: datetime,
+    by: By | None = None,
+) -> Draft:
+    """Record what a rule forbids; `asked` is the id of the refund or, without `by`, write-off."""
+    fact = RefundRefused(
+        refund=asked,
+        ref=charge.ref,
+        by=by,
+        rule=rule,
+        price=price,
+        left=charge.left,
+        currency=charge.currency,
+        occurred_at=now,
+    )
+    return charge.draft(fact)
+
+
+def closings(
+    charge: Billed,
+    findings: Iterable[FindingOpened],
+    closing: Closing,
+    cause: str,
+    at: datetime,
+) -> list[Draft]:
+    """Close findings about a charge, because of the fact with the id `cause`."""
+    return [charge.draft(closed(found, closing, at), cause) for found in findings]
+
+
+def named(finding: str, charge: Billed) -> FindingOpened:
+    """Find a finding about a charge that is still open.
+
+    Raises: UnknownFinding, FindingAlreadyClosed.
+    """
+    for found in charge.findings:
+        if found.finding == finding:
+            return found
+    for past in charge.closed:
+        if past.finding == finding:
+            raise FindingAlreadyClosed(finding, past.how)
+    raise UnknownFinding(finding)
+
+
+def answered_by_money(charge: Billed) -> list[FindingOpened]:
+    """Give the open findings that say that this charge should not have been billed."""
+    return [found for found in charge.findings if found.kind in _ANSWERED_BY_MONEY]
+
+
+def terms_of(charge: Billed, catalogue: Catalogue) -> tuple[Bearer, Bearer]:
+    """Give who bears a direct refund, and who what is unpaid, by the contract of the charge.
+
+    What nobody earns, no merchant bears.
+    """
+    contract = charge.ref.merchant_contract
+    agreed = catalogue.contract(contract) if contract and not charge.nobodys else None
+    if agreed is None:
+        return "aggregator", "aggregator"
+    return agreed.fact.refunds_borne_by, agreed.fact.unpaid_borne_by
+
+
+def _check_asked(request: RefundRequest, charge: Billed) -> None:
+    if request.merchant is not None and request.merchant != charge.ref.merchant:
+        raise UnknownCharge(request.charge)
+    if request.currency not in {None, charge.currency}:
+        raise OtherCurrency(request.currency or "", charge.currency)
+    if request.by == "merchant" and charge.ref.merchant is None:
+        raise SoldByNobody(request.charge)
+
+
+def _answered(request: RefundRequest, charge: Billed, refund: str, price: int) -> bool:
+    """Tell whether this very refund was decided before.
+
+    Raises: OtherContent.
+    """
+    for fact in charge.refunds:
+        if fact.refund == refund:
+            before = fact.by, fact.channel, fact.price, fact.reason
+            asked = request.by, request.channel, price, request.reason
+            if before != asked or request.finding not in {None, fact.finding}:
+                raise OtherContent(request.id)
+            return True
+    for no in charge.refused:
+        if no.refund == refund:
+            if (no.by, no.price) != (request.by, price):
+                raise OtherContent(request.id)
+            return True
+    return False
+
+
+def _forbidden(by: By, price: int, charge: Billed) -> RefundRule | None:
+    if charge.capture is None:
+        return "not_captured"
+    # What the operator does not pay us, it cannot take back from us another time.
+    if charge.taken_back or (by == "operator" and charge.write_offs):
+        return "already_taken_back"
+    if by == "operator" and price != charge.amounts.price:
+        return "operator_refunds_whole"
+    if price > charge.left or not charge.left:
+        return "above_what_is_left"
+    return None
+
+
+def _findings(request: RefundRequest, charge: Billed, given_back: int) -> list[FindingOpened]:
+    """Give what the refund answers, the finding that it names first; `given_back` with it."""
+    found = answered_by_money(charge)
+    if request.finding is not None:
+        first = named(request.finding, charge)
+        found = [first, *(one for one in found if one is not first)]
+    whole = charge.amounts.price
+    return [one for one in found if given_back >= (whole if one.amount is None else one.amount)]
+
+
+def _refunded(
+    request: RefundRequest,
+    charge: Billed,
+    decided: tuple[str, int, Sequence[FindingOpened]],
+    known: Known,
+    now: datetime,
+) -> ChargeRefunded:
+    refund, price, findings = decided
+    capture, at = captured_at(charge, now)
+    by_operator = request.by == "operator"
+    borne_by, _ = terms_of(charge, known.catalogue)
+    return ChargeRefunded(
+        refund=refund,
+        ref=charge.ref,
+        by=request.by,
+        channel=request.channel,
+        price=price,
+        taken_back=charge.amounts if by_operator else None,
+        borne_by="each_its_part" if by_operator else borne_by,
+        unattributed=0 if by_operator else min(price, charge.unattributed),
+        finding=request.finding or next((one.finding for one in findings), None),
+        reason=request.reason,
+        currency=charge.currency,
+        captured_day=capture.value_day,
+        value_day=local_day(at, known.rules.zone),
+        occurred_at=at,
+    )

@@ -1,0 +1,83 @@
+"""STOP and CONTACT: words that every code understands, and no merchant can sell.
+
+STOP wins over everything: it is confirmed once, free, what is on its way and not yet taken is
+called back, subscriptions within its reach end, and then nothing at all is sent.
+"""
+
+from ledger.decisions import opt_out
+from ledger.decisions.answering import send_free
+from ledger.decisions.asked import Asked, service_named
+from ledger.decisions.legs import charge_message
+from ledger.decisions.opt_out import EVERYTHING, Scope
+from ledger.decisions.story import Exchange
+from ledger.facts.catalogue import ServiceDeclared, ShortCodeOpened
+from ledger.facts.consent import OptedOut
+from ledger.facts.traffic import KeywordMatched
+
+
+def stop(exchange: Exchange, asked: Asked, word: str, meant: ServiceDeclared | None) -> None:
+    """Let a consumer stop what the word is about.
+
+    It counts on a code that is closed or that nobody opened, too; there it has no text.
+    """
+    mo, rule = exchange.mo, exchange.known.rules.stop
+    scope = _scope(exchange, meant)
+    since = exchange.scopes.get(scope)
+    if since is not None and mo.occurred_at <= since:
+        charge_message(exchange, asked, "stop")
+        return
+    silent = opt_out.silenced(exchange.scopes, mo.short_code, scope.service)
+    exchange.add(
+        OptedOut(
+            consumer=mo.consumer,
+            mo=mo.mo,
+            short_code=mo.short_code,
+            operator=mo.operator,
+            merchant=meant.merchant if meant and scope.service else None,
+            service=scope.service,
+            everywhere=scope == EVERYTHING,
+            word=word,
+            test=exchange.test,
+            occurred_at=mo.occurred_at,
+        )
+    )
+    charge_message(exchange, asked, "stop")
+    if asked.code is not None and rule.confirmations and not silent:
+        send_free(exchange, "opt_out_confirmation", asked.code.stop_text, asked.code)
+
+
+def _scope(exchange: Exchange, meant: ServiceDeclared | None) -> Scope:
+    """Give how far this STOP reaches, as the country reads it alone or with a keyword.
+
+    Where alone it stops one service, that is the one last bought on the code; of a consumer
+    who bought none there it stops them all.
+    """
+    rule = exchange.known.rules.stop
+    reach = rule.with_keyword if meant is not None else rule.bare
+    if reach == "consumer":
+        return EVERYTHING
+    if reach == "service":
+        service = meant or _last_bought(exchange)
+        return Scope(exchange.mo.short_code, service.service if service else None)
+    return Scope(exchange.mo.short_code, None)
+
+
+def contact(exchange: Exchange, asked: Asked, code: ShortCodeOpened, rest: str) -> None:
+    """Tell who publishes the service, and how to reach them; not to a consumer who stopped it."""
+    charge_message(exchange, asked, "service_word")
+    meant = service_named(asked, rest) or _last_bought(exchange)
+    if opt_out.silenced(exchange.scopes, code.short_code, meant.service if meant else None):
+        return
+    send_free(exchange, "service_word", code.contact_text, meant or code)
+
+
+def _last_bought(exchange: Exchange) -> ServiceDeclared | None:
+    """Give the service that the consumer last asked for on this code."""
+    bought = [
+        fact
+        for fact in exchange.history
+        if isinstance(fact, KeywordMatched) and fact.short_code == exchange.mo.short_code
+    ]
+    if not bought:
+        return None
+    return exchange.known.catalogue.service(bought[-1].service, exchange.mo.occurred_at)
