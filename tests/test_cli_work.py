@@ -16,13 +16,14 @@ from ledger.facts.registry import REGISTRY
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
 from projections.charges.read import waiting
+from projections.known import PROJECTIONS
 from projections.reading import answer
 from tests.support.cli import Obole, Sms, obole_at
 from tests.support.database import TestDatabase
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 DUE = NOON + timedelta(hours=72)  # settings/fr.toml: unresolved_after_hours = 72
-NAMES = ("balances", "charges", "merchant_accounts")
+NAMES = sorted(projection.name for projection in PROJECTIONS)
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ class TestStatus:
         obole("work", "--once", "--now", NOON.isoformat())
         obole.trade(database, Sms("two", NOON))
         report = obole("status", "--json").json
-        assert [one["projection"] for one in report["projections"]] == list(NAMES)
+        assert [one["projection"] for one in report["projections"]] == NAMES
         for one in report["projections"]:
             # MO, match, charge and MT of the second message are what is pending.
             assert one["pending"] == 4

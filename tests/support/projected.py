@@ -13,9 +13,13 @@ from ledger.log.postgres import PostgresLog
 from ledger.log.rows import StoredRow
 from projections.engine import Engine
 from projections.fold import Context
+from projections.known import PROJECTIONS
 from projections.positions import standings
 from projections.table import Projection
 from tests.support.history import History
+
+NAMES = tuple(projection.name for projection in PROJECTIONS)
+"""Every projection, and its table."""
 
 
 def store(connection: psycopg.Connection, rows: Iterable[StoredRow]) -> None:
@@ -49,7 +53,7 @@ def _open_early(connection: psycopg.Connection, first: StoredRow) -> None:
 def contents(connection: psycopg.Connection, book: str) -> dict[str, list[str]]:
     """Read every projected row of a book as text, by table, sorted."""
     found = {}
-    for name in ("balances", "merchant_accounts", "charges"):
+    for name in NAMES:
         rows = connection.execute(
             sql.SQL("SELECT t::text FROM {} AS t WHERE book = %s ORDER BY 1").format(
                 sql.Identifier(name)
@@ -62,7 +66,7 @@ def contents(connection: psycopg.Connection, book: str) -> dict[str, list[str]]:
 
 def reset(connection: psycopg.Connection, book: str) -> None:
     """Take every projection of a book back to before its first fact."""
-    for name in ("balances", "merchant_accounts", "charges", "projection_positions"):
+    for name in (*NAMES, "projection_positions"):
         connection.execute(
             sql.SQL("DELETE FROM {} WHERE book = %s").format(sql.Identifier(name)), (book,)
         )
