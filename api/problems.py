@@ -139,6 +139,31 @@ KINDS: Mapping[type[Exception], Kind] = {
     refusals.KeyAlreadyRevoked: Kind(
         HTTPStatus.CONFLICT, "key-already-revoked", "The key was revoked before"
     ),
+    refusals.UnknownCharge: Kind(HTTPStatus.NOT_FOUND, "unknown-charge", "No such charge is known"),
+    refusals.OtherCurrency: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "other-currency", "The amount is in another currency"
+    ),
+    refusals.SoldByNobody: Kind(
+        HTTPStatus.CONFLICT, "sold-by-nobody", "No merchant sold what this charge is for"
+    ),
+    refusals.RefundNotMade: Kind(
+        HTTPStatus.CONFLICT, "refund-not-made", "A rule forbids this refund or write-off"
+    ),
+    refusals.OtherContent: Kind(
+        HTTPStatus.CONFLICT, "other-content", "This id was used before for something else"
+    ),
+    refusals.UnknownFinding: Kind(
+        HTTPStatus.NOT_FOUND, "unknown-finding", "No such finding was opened"
+    ),
+    refusals.FindingAlreadyClosed: Kind(
+        HTTPStatus.CONFLICT, "finding-already-closed", "The finding was closed before"
+    ),
+    refusals.UnknownShortCode: Kind(
+        HTTPStatus.NOT_FOUND, "unknown-short-code", "No such short code was opened"
+    ),
+    refusals.PeriodRefused: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "period-refused", "These days can hold no fact"
+    ),
     CatalogueRefused: Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "catalogue-refused", "The catalogue is refused whole"
     ),

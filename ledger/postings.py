@@ -179,7 +179,8 @@ def _write_off(fact: ChargeWrittenOff, page: _Page) -> list[Line]:
     whole, theirs = amounts.reversement, amounts.merchant
     owed = page.credit(Account.OPERATOR_RECEIVABLE_ACCRUED, ref.operator, whole)
     if _earned_by_nobody(ref):
-        return [page.debit(Account.UNATTRIBUTED, ref.operator, whole), owed]
+        spent = page.debit(Account.UNPAID_BY_OPERATOR, ref.operator, whole - fact.unattributed)
+        return [page.debit(Account.UNATTRIBUTED, ref.operator, fact.unattributed), spent, owed]
     if fact.borne_by == "aggregator":
         return [page.debit(Account.UNPAID_BY_OPERATOR, ref.operator, whole), owed]
     lines = [page.debit(Account.MERCHANT_ACCRUED, ref.merchant, theirs), owed]

@@ -87,7 +87,7 @@ def refund(
     return [charge.draft(fact), *closings(charge, findings, closing, cause, fact.occurred_at)]
 
 
-def refused(  # noqa: PLR0913 - one for each thing that the fact says
+def refused(
     charge: Billed,
     asked: str,
     price: int,
@@ -165,19 +165,22 @@ def _answered(request: RefundRequest, charge: Billed, refund: str, price: int) -
 
     Raises: OtherContent.
     """
-    for fact in charge.refunds:
-        if fact.refund == refund:
-            before = fact.by, fact.channel, fact.price, fact.reason
-            asked = request.by, request.channel, price, request.reason
-            if before != asked or request.finding not in {None, fact.finding}:
-                raise OtherContent(request.id)
-            return True
-    for no in charge.refused:
-        if no.refund == refund:
-            if (no.by, no.price) != (request.by, price):
-                raise OtherContent(request.id)
-            return True
+    asked = request.by, price
+    for fact in (*charge.refunds, *charge.refused):
+        if fact.refund != refund:
+            continue
+        if (fact.by, fact.price) != asked or not _says_the_same(fact, request):
+            raise OtherContent(request.id)
+        return True
     return False
+
+
+def _says_the_same(fact: ChargeRefunded | RefundRefused, request: RefundRequest) -> bool:
+    """Compare what a refusal does not keep: it stands, whatever words it is asked for with."""
+    if isinstance(fact, RefundRefused):
+        return True
+    same = (fact.channel, fact.reason) == (request.channel, request.reason)
+    return same and request.finding in {None, fact.finding}
 
 
 def _forbidden(by: By, price: int, charge: Billed) -> RefundRule | None:

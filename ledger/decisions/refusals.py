@@ -13,6 +13,8 @@ Refusal
 ├── MerchantNotRegistered   this book does not know the merchant
 ├── UnknownKey              this book never granted that key
 ├── KeyAlreadyRevoked       the key was revoked before
+├── UnknownShortCode        the short code was never opened in this book
+├── PeriodRefused           the days that were asked for can hold no fact
 ├── UnknownCharge           this book knows no such charge
 ├── OtherCurrency           an amount is not in the currency of what it is about
 ├── SoldByNobody            a merchant cannot give back what no merchant sold
@@ -196,6 +198,22 @@ class FindingAlreadyClosed(Refusal):
         super().__init__(f"the finding {finding} was closed before, as {how}")
         self.finding = finding
         self.how = how
+
+
+class UnknownShortCode(Refusal):
+    """The short code was never opened in this book."""
+
+    def __init__(self, short_code: str) -> None:
+        super().__init__(f"no short code {short_code} was opened in this book")
+        self.short_code = short_code
+
+
+class PeriodRefused(Refusal):
+    """The days that were asked for can hold no fact; `field` is the end that is wrong."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(why)
+        self.field = field
 
 
 _HOW_MANY = {True: "a merchant", False: "no merchant"}
