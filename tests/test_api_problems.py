@@ -47,6 +47,8 @@ TABLE: list[tuple[Exception, int]] = [
     (refusals.OtherContent("r-1"), 409),
     (refusals.UnknownFinding("0" * 32), 404),
     (refusals.FindingAlreadyClosed("0" * 32, "refunded"), 409),
+    (refusals.UnknownShortCode("81014"), 404),
+    (refusals.PeriodRefused("last_day", "it is over"), 422),
     (CatalogueRefused([Problem("line 1", "is wrong")]), 422),
     (log.UnknownBook("fr"), 404),
     (log.RowRefused("an_entry_fits_its_bundle"), 422),

@@ -1,0 +1,1 @@
+"""Documents that leave the ledger: CSV that is safe to open, and the export for an audit."""

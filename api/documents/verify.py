@@ -1,0 +1,159 @@
+"""Checks an export against itself: its files' sums, and that every fact hashes as it should.
+
+That the facts are those of the ledger, and all of them, it cannot tell: compare the manifest's
+hash with the fact `audit_exported`.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Generator
+from datetime import datetime
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+from api.documents.bundle import DATA, LINES, MANIFEST, TABLE, paths
+from api.documents.columns import leaf_hash
+from api.documents.manifest import FORMAT
+from ledger.log.rows import StoredRow
+
+_NAMES = re.compile(r"facts\.(?:jsonl|csv)|rules/[0-9a-f]{64}\.toml|settings/[0-9a-f]{64}\.json")
+
+
+class _File(msgspec.Struct, frozen=True):
+    sha256: str
+    bytes: int
+
+
+class _Book(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Complete(msgspec.Struct, frozen=True):
+    after_position: int
+    through_position: int
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    count: int
+    by_type: dict[str, int]
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    """What of a manifest can be checked."""
+
+    format: str
+    book: _Book
+    complete: _Complete
+    facts: _Facts
+    files: dict[str, _File]
+
+
+class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What stands before a fact's own bytes."""
+
+    book: str
+    position: int
+    recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    type: str
+    tags: tuple[str, ...]
+
+
+class Verified(NamedTuple):
+    """What was checked, and everything that is wrong; nothing wrong is an empty list."""
+
+    files: int
+    facts: int
+    manifest_sha256: str | None
+    problems: list[str]
+
+
+MOST_PROBLEMS = 20
+"""After so many the rest tells nothing new."""
+
+
+def verify(folder: Path) -> Verified:
+    """Check an export's folder."""
+    try:
+        raw = (folder / MANIFEST).read_bytes()
+        read = msgspec.json.decode(raw, type=_Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        return Verified(0, 0, None, [f"{MANIFEST}: {error}"])
+    if read.format != FORMAT:
+        return Verified(0, 0, None, [f"{MANIFEST}: the format is {read.format!r}, not {FORMAT}"])
+    problems = list(_wrong_files(folder, read))
+    types: Counter[str] = Counter()
+    if not problems:
+        for problem in _wrong_facts(folder, read, types):
+            problems.append(problem)
+            if len(problems) >= MOST_PROBLEMS:
+                break
+        else:
+            problems += _wrong_counts(read, types)
+    return Verified(len(read.files) + 1, types.total(), sha256(raw).hexdigest(), problems)
+
+
+def _wrong_files(folder: Path, read: _Manifest) -> Generator[str]:
+    present = set(paths(folder)) - {MANIFEST}
+    expected = read.files.keys() | {LINES, TABLE}
+    yield from (f"{name}: the manifest does not name it" for name in sorted(present - expected))
+    for name in sorted(expected):
+        file = read.files.get(name)
+        if file is None or not _NAMES.fullmatch(name):
+            yield f"{name}: the manifest gives no hash of it, or it is no file of an export"
+        elif name not in present:
+            yield f"{name}: is missing"
+        else:
+            with (folder / name).open("rb") as opened:
+                found = _File(file_digest(opened, "sha256").hexdigest(), opened.tell())
+            if found != file:
+                yield f"{name}: has {found.bytes} bytes of hash {found.sha256}, not as manifested"
+
+
+def _wrong_facts(folder: Path, read: _Manifest, types: Counter[str]) -> Generator[str]:
+    """Go through the lines and the table side by side."""
+    last = read.complete.after_position
+    with (
+        (folder / LINES).open("rb") as lines,
+        (folder / TABLE).open(encoding="utf-8", newline="") as table,
+    ):
+        rows = csv.DictReader(table)
+        for number, line in enumerate(lines, 1):
+            row = stored(line)
+            if row is None:
+                yield f"{LINES}, line {number}: is not a fact"
+                continue
+            types[row.type] += 1
+            beside = next(rows, None)
+            if beside is None or (beside["position"], beside["leaf_sha256"]) != _expected(row):
+                yield f"{LINES}, line {number}: does not hash as position {row.position} should"
+            if row.book != read.book.name or not last < row.position:
+                yield f"{LINES}, line {number}: position {row.position} of {row.book} is not next"
+            last = row.position
+        if last > read.complete.through_position or next(rows, None):
+            yield f"{TABLE}: goes on after the last line of {LINES}, or after the last position"
+
+
+def _wrong_counts(read: _Manifest, types: Counter[str]) -> Generator[str]:
+    if (types.total(), dict(types)) != (read.facts.count, read.facts.by_type):
+        yield f"{MANIFEST}: counts other facts than {LINES} holds"
+
+
+def _expected(row: StoredRow) -> tuple[str, str]:
+    return str(row.position), leaf_hash(row)
+
+
+def stored(line: bytes) -> StoredRow | None:
+    """Cut a line of `facts.jsonl` back into the row of the log; None where it is none."""
+    head, between, rest = line.partition(DATA)
+    if not between or not rest.endswith(b"}\n"):
+        return None
+    try:
+        told = msgspec.json.decode(head + b"}", type=_Line)
+    except msgspec.DecodeError:
+        return None
+    place = (told.book, told.position, told.recorded_at)
+    return StoredRow(*place, told.type, told.tags, rest[:-2])
