@@ -138,7 +138,7 @@ class TestContradictions:
     def test_of_dates_are_refused(self) -> None:
         text = edited(OTHER, ("until = 2026-07-01", "until = 2026-07-02"))
         first, second = (line_of(text, f'point = "{point}"') - 1 for point in ("mt", "both"))
-        why = f"both it and billing[1] (line {first}) hold for billing point on the same days"
+        why = f"both it and billing[1] (line {first}) hold for codes of * on the same days"
         assert told(text) == [(second, "billing[2]", why)]
 
     def test_do_not_come_from_one_rule_ending_as_the_next_begins(self) -> None:

@@ -1,11 +1,11 @@
 """Show people the rules in force on a day, each with its date, source and confidence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ledger.rules.pack import RulePack, load_pack
-from ledger.rules.schema import Rule
-from ledger.rules.settings import Settings
+from ledger.rules.schema import CapTerms, Rule
+from ledger.rules.settings import Settings, SubscriptionSettings
 from ledger.words import LocalDay
 
 
@@ -58,11 +58,36 @@ def _line(rule: Rule) -> RuleLine:
 
 
 def _set(settings: Settings) -> Iterator[RuleLine]:
+    tables = {"spending_caps", "subscriptions", "capture"}
     for key, value in settings.values().items():
-        if key != "capture":
+        if key not in tables:
             yield _setting(key, str(value))
+    yield from _caps(settings.spending_caps)
+    yield _setting("subscriptions", _subscriptions(settings.subscriptions))
     for one in settings.capture:
         yield _setting(f"capture {' '.join(one.key)}", one.on)
+
+
+def _caps(caps: Sequence[CapTerms]) -> Iterator[RuleLine]:
+    if not caps:
+        yield _setting("spending_caps", "none beside those of the pack")
+    for cap in caps:
+        yield _setting(f"spending_caps {cap.name}", cap.terms_shown)
+
+
+def _subscriptions(own: SubscriptionSettings | None) -> str:
+    if own is None:
+        return "not set, which only a pack without subscriptions allows"
+    return (
+        f"confirmed within {_counted(own.confirm_within_hours, 'hour')}; "
+        f"each cycle tried {_counted(own.attempts, 'time')}, "
+        f"{_counted(own.retry_after_hours, 'hour')} apart; "
+        f"over after {_counted(own.unpaid_cycles, 'cycle')} without money"
+    )
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _setting(key: str, value: str) -> RuleLine:

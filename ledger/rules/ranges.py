@@ -15,6 +15,12 @@ TaxCategory = Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]
 ANY_CODE = "*"
 """In a price rule: every code for which no range says otherwise."""
 
+_BOUNDED: dict[CeilingOn, str] = {
+    "each_leg": " for each message",
+    "legs_together": " for a message and its answer together",
+}
+"""What a ceiling bounds, in words; where a pack leaves it out, one leg is charged anyway."""
+
 CodesOrAll = Annotated[str, Field(pattern=rf"{PATTERN}|^\*$")]
 """A range of codes, or `*` for those that no range of the same kind holds; the narrower first."""
 
@@ -65,8 +71,9 @@ class CodeRangeRule(Rule):
     def shown(self) -> str:
         """The prices and what is sold there."""
         prices = f"{micros_text(self.floor)} to {micros_text(self.ceiling)}"
+        bounds = _BOUNDED[self.ceiling_on] if "ceiling_on" in self.model_fields_set else ""
         taxed = f"; taxed as {self.tax_category}" if self.tax_category else ""
-        return f"{prices}; {self.meaning}{taxed}"
+        return f"{prices}{bounds}; {self.meaning}{taxed}"
 
     def _shares_with(self, other: Rule) -> str:
         return _same_codes(self, other) if isinstance(other, CodeRangeRule) else ""
@@ -91,7 +98,7 @@ class SubscriptionRule(Rule):
     def shown(self) -> str:
         """Yes, no, or nothing else."""
         if self.only:
-            return "nothing else may be sold"
+            return "allowed, and nothing else may be sold"
         return "allowed" if self.allowed else "not allowed"
 
     def _shares_with(self, other: Rule) -> str:
