@@ -3,9 +3,15 @@
 from projections.balances.table import PROJECTION as BALANCES
 from projections.charges.table import PROJECTION as CHARGES
 from projections.merchant_accounts.table import PROJECTION as MERCHANT_ACCOUNTS
+from projections.opt_outs.table import PROJECTION as OPT_OUTS
 from projections.table import Projection
 
-PROJECTIONS: tuple[Projection, ...] = (BALANCES, MERCHANT_ACCOUNTS, CHARGES)
+PROJECTIONS: tuple[Projection, ...] = (
+    BALANCES,
+    MERCHANT_ACCOUNTS,
+    CHARGES,
+    OPT_OUTS,
+)
 
 
 def named(name: str) -> Projection:

@@ -1,0 +1,1 @@
+"""What consumers have stopped, and what they opened again by writing to us."""
