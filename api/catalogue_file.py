@@ -3,7 +3,8 @@
 The file says for which book it is and from when its entries count; an entry may say so for
 itself. A day means its first moment in the book's own zone. Amounts and percentages stand in
 quotes, since a bare number with a decimal point would lose exactness. What is left out of a
-file goes on as it was; to end something there are `closed_codes` and `withdrawn_keywords`.
+file goes on as it was; to end something there are `closed_codes`, `withdrawn_keywords` and
+`suspended_services`.
 """
 
 from collections.abc import Iterator
@@ -13,19 +14,19 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from api.catalogue_entry import Entry
 from api.catalogue_kinds import (
     ClosedCode,
     Code,
-    Entry,
     Gateway,
     Keyword,
     Merchant,
-    MerchantContract,
-    OperatorContract,
+    ResumedService,
     Service,
-    Tariff,
+    SuspendedService,
     WithdrawnKeyword,
 )
+from api.catalogue_terms import MerchantContract, OperatorContract, Tariff
 from api.catalogue_values import Moment, Name
 from ledger.decisions.catalogue import Requested
 from ledger.rules.toml_file import STRICT, Document, FileInvalid, ListOf, Problem
@@ -53,6 +54,8 @@ class Contents(BaseModel):
     tariffs: ListOf[Tariff] = ()
     operator_contracts: ListOf[OperatorContract] = ()
     merchant_contracts: ListOf[MerchantContract] = ()
+    suspended_services: ListOf[SuspendedService] = ()
+    resumed_services: ListOf[ResumedService] = ()
 
     def entries(self) -> Iterator[tuple[Place, Entry]]:
         """Give every entry with its place."""

@@ -1,47 +1,18 @@
-"""The kinds of entry of a catalogue file, and the facts that each asks for."""
+"""Who sells what and where: the entries of a catalogue file, and the facts that each asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
-from api.catalogue_values import (
-    Category,
-    Choice,
-    Currency,
-    Line,
-    Moment,
-    Name,
-    Operator,
-    Percent,
-    ShortCode,
-    Words,
-)
+from api.catalogue_entry import Entry
+from api.catalogue_values import Category, Choice, Line, Moment, Name, Operator, ShortCode, Words
 from ledger.decisions.catalogue import CatalogueFact
 from ledger.facts import catalogue
 from ledger.facts.book import GatewayDeclared
-from ledger.money import Base, FixedAmount, Percentage, Share
-from ledger.rules.schema import Amount
 from ledger.rules.toml_file import STRICT, ListOf, SomeOf
-
-
-class Entry(BaseModel):
-    """One table of the file, from which facts follow."""
-
-    model_config = STRICT
-    called: ClassVar[Mapping[str, str]] = {"code": "short_code", "operators": "operator"}
-    """By key of the file, the field of the fact, where the two have different names."""
-
-    effective_from: Moment | None = None
-
-    def facts(self, since: datetime) -> Sequence[CatalogueFact]:
-        """Give the facts that this asks for from an instant on."""
-        raise NotImplementedError
-
-    def fields(self) -> Mapping[str, str]:
-        """Give the key that each of the fact's fields is written at."""
-        return {self.called.get(key, key): key for key in type(self).model_fields}
+from ledger.spans import Period
 
 
 class Gateway(Entry):
@@ -130,6 +101,22 @@ class ClosedCode(Entry):
         ]
 
 
+class Offer(BaseModel):
+    """That a service is sold as a subscription: `every = 1, unit = "month"`, and its offer."""
+
+    model_config = STRICT
+
+    every: Annotated[int, Field(ge=1, le=366)]
+    unit: Literal["day", "week", "month"]
+    offer_text: Line
+
+    @property
+    def agreed(self) -> catalogue.SubscriptionOffer:
+        """The offer, as facts hold it."""
+        every = Period(self.every, self.unit)
+        return catalogue.SubscriptionOffer(every=every, offer_text=self.offer_text)
+
+
 class Service(Entry):
     """What a merchant sells, and the answer that is charged."""
 
@@ -141,6 +128,8 @@ class Service(Entry):
     publisher: Line
     desk: Line
     choices: ListOf[Choice] = ()
+    duplicate_window_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0
+    subscription: Offer | None = None
 
     def facts(self, since: datetime) -> Sequence[CatalogueFact]:
         """Declare it."""
@@ -153,6 +142,8 @@ class Service(Entry):
             publisher=self.publisher,
             desk=self.desk,
             choices=self.choices,
+            duplicate_window_seconds=self.duplicate_window_seconds,
+            subscription=self.subscription.agreed if self.subscription else None,
             effective_from=since,
         )
         return [fact]
@@ -193,95 +184,32 @@ class WithdrawnKeyword(Entry):
         return [fact]
 
 
-class Tariff(Entry):
-    """What a consumer pays, tax included, on a code or on one keyword of it."""
+class SuspendedService(Entry):
+    """A service that sells nothing any more until it is resumed; the day is its own."""
 
-    tariff: Name
-    code: ShortCode
-    keyword: Words | None = None
-    price: Amount
-    currency: Currency
-    billing_code: Name
-
-    def facts(self, since: datetime) -> Sequence[CatalogueFact]:
-        """Set it."""
-        fact = catalogue.TariffSet(
-            tariff=self.tariff,
-            short_code=self.code,
-            keyword=self.keyword,
-            price=self.price,
-            currency=self.currency,
-            billing_code=self.billing_code,
-            effective_from=since,
-        )
-        return [fact]
-
-
-class Contract(Entry):
-    """A share: a percentage of a named base, or an amount net of tax for each message."""
-
-    contract: Name
-    tariff: Name | None = None
-    share: Percent | None = None
-    of: Base | None = None
-    amount: Amount | None = None
-
-    @model_validator(mode="after")
-    def _says_one_thing(self) -> Self:
-        percentage = (self.share is not None, self.of is not None)
-        if percentage != (self.amount is None,) * 2:
-            raise ValueError(
-                'needs either share and of (share = "50 %", of = "price_net_of_tax") '
-                'or amount (amount = "0.02")'
-            )
-        return self
-
-    def fields(self) -> Mapping[str, str]:
-        """Give the key that each of the fact's fields is written at."""
-        return {**super().fields(), "share": "amount" if self.share is None else "share"}
-
-    @property
-    def agreed(self) -> Share:
-        """The share, as facts hold it."""
-        if self.share is not None and self.of is not None:
-            return Percentage(self.share, self.of)
-        assert self.amount is not None
-        return FixedAmount(self.amount)
-
-
-class OperatorContract(Contract):
-    """What an operator owes us of each charge, net of tax: the reversement."""
-
-    operator: Operator
-
-    def facts(self, since: datetime) -> Sequence[CatalogueFact]:
-        """Agree it."""
-        fact = catalogue.ContractAgreed(
-            contract=self.contract,
-            party="operator",
-            operator=self.operator,
-            tariff=self.tariff,
-            share=self.agreed,
-            effective_from=since,
-        )
-        return [fact]
-
-
-class MerchantContract(Contract):
-    """What we owe a merchant of each charge."""
-
+    service: Name
     merchant: Name
-    operator: Operator | None = None
+    reason: Line
+    effective_from: Moment  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues] - as for a closed code
 
     def facts(self, since: datetime) -> Sequence[CatalogueFact]:
-        """Agree it."""
-        fact = catalogue.ContractAgreed(
-            contract=self.contract,
-            party="merchant",
-            merchant=self.merchant,
-            operator=self.operator,
-            tariff=self.tariff,
-            share=self.agreed,
-            effective_from=since,
+        """Suspend it."""
+        fact = catalogue.ServiceSuspended(
+            service=self.service, merchant=self.merchant, reason=self.reason, effective_from=since
+        )
+        return [fact]
+
+
+class ResumedService(Entry):
+    """A suspended service that sells again; the day is its own."""
+
+    service: Name
+    merchant: Name
+    effective_from: Moment  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues] - as for a closed code
+
+    def facts(self, since: datetime) -> Sequence[CatalogueFact]:
+        """Resume it."""
+        fact = catalogue.ServiceResumed(
+            service=self.service, merchant=self.merchant, effective_from=since
         )
         return [fact]
