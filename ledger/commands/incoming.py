@@ -36,11 +36,13 @@ class IncomingReceipt(NamedTuple):
     raw_status: str
     stated_at: datetime | None
     operator_message_id: str | None = None
+    part: int | None = None
+    """The part of the message that it speaks of, from 1 on; none speaks of the whole."""
 
 
 def receipt_of(desk: Desk, incoming: IncomingReceipt, arrived_at: datetime) -> Receipt:
     """Read a receipt by the catalogue as known, and judge its time."""
-    gateway = _gateway(desk, incoming.gateway, arrived_at)
+    gateway = gateway_of(desk, incoming.gateway, arrived_at)
     at, stated = _judge_time(incoming.stated_at, arrived_at, _tolerance(desk, gateway, arrived_at))
     return Receipt(
         mt=incoming.mt,
@@ -51,22 +53,38 @@ def receipt_of(desk: Desk, incoming: IncomingReceipt, arrived_at: datetime) -> R
         operator_message_id=incoming.operator_message_id,
         occurred_at=at,
         stated_at=stated,
+        part=incoming.part,
     )
 
 
-def _gateway(desk: Desk, name: str, at: datetime) -> GatewayDeclared:
+def gateway_of(desk: Desk, name: str, at: datetime) -> GatewayDeclared:
+    """Give a gateway as declared.
+
+    Raises:
+        UnknownGateway: it was not declared in this book.
+    """
     gateway = desk.catalogue.gateway(name, at)
     if gateway is None:
         raise UnknownGateway(name)
     return gateway
 
 
+def operator_of(gateway: GatewayDeclared, smsc: str) -> str:
+    """Give whose consumers a link of a gateway reaches.
+
+    Raises:
+        UnknownLink: the gateway was not declared with it.
+    """
+    operator = gateway.operators.get(smsc)
+    if operator is None:
+        raise UnknownLink(gateway.gateway, smsc)
+    return operator
+
+
 def mo_of(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, Known]:
     """Name the message, its operator, its consumer and its time, by the catalogue as known."""
-    gateway = _gateway(desk, incoming.gateway, arrived_at)
-    operator = gateway.operators.get(incoming.smsc)
-    if operator is None:
-        raise UnknownLink(incoming.gateway, incoming.smsc)
+    gateway = gateway_of(desk, incoming.gateway, arrived_at)
+    operator = operator_of(gateway, incoming.smsc)
     at, stated = _judge_time(incoming.stated_at, arrived_at, _tolerance(desk, gateway, arrived_at))
     known = desk.known(at)
     sender = sender_form(known.rules.consumer_kind, incoming.sender)
@@ -76,7 +94,7 @@ def mo_of(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, K
         smsc=incoming.smsc,
         gateway_message_id=incoming.gateway_message_id,
         operator_message_id=incoming.operator_message_id,
-        consumer=_consumer(desk, known, (operator, incoming.short_code, sender), at),
+        consumer=consumer_of(desk, known, (operator, incoming.short_code, sender), at),
         short_code=incoming.short_code,
         operator=operator,
         sender=sender,
@@ -122,7 +140,7 @@ def _judge_time(
     return stated.astimezone(UTC), None
 
 
-def _consumer(desk: Desk, known: Known, wrote: tuple[str, str, str], at: datetime) -> str:
+def consumer_of(desk: Desk, known: Known, wrote: tuple[str, str, str], at: datetime) -> str:
     """Name the consumer: an alias within its operator and the code's group, a number anywhere.
 
     `wrote` is the operator, the code and the sender. A code that is closed keeps its group.
