@@ -81,6 +81,8 @@ class Receipt(BaseModel):
     status: RawStatus = ""
     occurred_at: Moment | None = None
     operator_message_id: OperatorMessageId | None = None
+    part: Annotated[int, Field(ge=1, le=255)] | None = None
+    """The part of the message that this speaks of; none speaks of the whole."""
 
 
 class Taken(BaseModel):
@@ -136,6 +138,7 @@ async def post_receipt(
         raw_status=receipt.status,
         stated_at=receipt.occurred_at,
         operator_message_id=receipt.operator_message_id,
+        part=receipt.part,
     )
     now = face_of(request).books.clock()
     settled = await receive_receipt(caller.book.desk, incoming, caller.origin, now)

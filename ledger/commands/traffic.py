@@ -14,13 +14,15 @@ from ledger.decisions import exchange, receipt
 from ledger.decisions.refusals import ConflictingDuplicate
 from ledger.decisions.story import Known, Mo
 from ledger.facts.base import Draft, Recorded, Sealed
+from ledger.facts.charges import ChargeAuthorized
 from ledger.facts.registry import REGISTRY, Origin, stored_name
 from ledger.facts.tags import TRADE, tag
-from ledger.facts.traffic import ConflictingDuplicateReceived, MoReceived, MtEmitted
+from ledger.facts.traffic import ConflictingDuplicateReceived, MoReceived, MtEmitted, MtRef
 from ledger.log.rows import Interest
 from ledger.vault import DataKeyId, WrongKey, fingerprint, unseal, utc_month
 
 _EMITTED = frozenset({stored_name(MtEmitted)})
+_AUTHORIZED = frozenset({stored_name(ChargeAuthorized)})
 
 
 class ChargeUnread(Learn):
@@ -79,8 +81,8 @@ async def receive_receipt(
 
     async def once() -> Settled:
         report = receipt_of(desk, incoming, arrived_at)
-        charge = await _charge_on(desk, report.mt)
-
+        ref = await _message(desk, report.mt)
+        charge = ref.charge if ref else None
         zone = desk.known(arrived_at).rules.zone
 
         def decide(history: list[Recorded]) -> list[Draft]:
@@ -93,18 +95,21 @@ async def receive_receipt(
             Interest((tag("mt", report.mt),)),
             Interest((TRADE,), after=desk.catalogue.position),
         ]
-        if charge is not None:
+        if ref is not None and charge is not None:
             query.append(Interest((tag("charge", charge),)))
+            if ref.mo is not None:
+                # The other leg of the same exchange, where the operator charges both.
+                query.append(Interest((tag("mo", ref.mo),), _AUTHORIZED))
         return await desk.settle(tuple(query), decide, origin)
 
     return await desk.attempt(once)
 
 
-async def _charge_on(desk: Desk, mt: str) -> str | None:
-    """Find the charge that rides on a message; it never changes once the message is there."""
+async def _message(desk: Desk, mt: str) -> MtRef | None:
+    """Find which message it is; that never changes once it is there."""
     rows, _ = await desk.log.read((Interest((tag("mt", mt),), _EMITTED),))
     found = (REGISTRY.decode(row).fact for row in rows)
-    return next((fact.ref.charge for fact in found if isinstance(fact, MtEmitted)), None)
+    return next((fact.ref for fact in found if isinstance(fact, MtEmitted)), None)
 
 
 async def _settle_mo(

@@ -20,6 +20,8 @@ class Receipt(NamedTuple):
     operator_message_id: str | None
     occurred_at: datetime
     stated_at: str | None
+    part: int | None = None
+    """The part of the message that it speaks of; none speaks of the whole."""
 
 
 def effect_of(receipt: Receipt, captures_on: str) -> Effect:

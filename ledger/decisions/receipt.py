@@ -6,17 +6,12 @@ that contradicts an earlier one is recorded as such, and money that was captured
 """
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from ledger.decisions.effect import Receipt, effect_of
+from ledger.decisions.effect import Receipt
+from ledger.decisions.settling import Place, chained, settle
+from ledger.decisions.standing import Charge, charge_of
 from ledger.facts.base import Draft, Fact
-from ledger.facts.charges import (
-    ChargeAuthorized,
-    ChargeCaptured,
-    ChargeReleased,
-    ChargeUnresolved,
-)
 from ledger.facts.registry import fact_id
 from ledger.facts.traffic import (
     DeliveryOrphaned,
@@ -24,16 +19,8 @@ from ledger.facts.traffic import (
     MtEmitted,
     MtSubmitted,
 )
-from ledger.words import local_day
 
 FINAL = frozenset({"delivered", "failed", "rejected"})
-
-
-class Charge(NamedTuple):
-    """Where a charge stands, and the fact that brought it there."""
-
-    authorized: ChargeAuthorized
-    status: Literal["authorized", "unresolved", "released", "captured"]
 
 
 class Message(NamedTuple):
@@ -44,14 +31,21 @@ class Message(NamedTuple):
     receipts: tuple[DeliveryReceived, ...] = ()
     orphans: tuple[DeliveryOrphaned, ...] = ()
     charge: Charge | None = None
+    facts: tuple[Fact, ...] = ()
+    """Everything that was read, in order."""
 
 
 def message(facts: Iterable[Fact], mt: str) -> Message:
     """Fold what is known of the message `mt` and of the charge that rides on it."""
-    known = Message()
-    for fact in facts:
+    known = Message(facts=tuple(facts))
+    for fact in known.facts:
         known = _take_in(known, fact, mt)
-    return known
+    return _with_charge(known)
+
+
+def _with_charge(known: Message) -> Message:
+    charge = known.emitted.ref.charge if known.emitted else None
+    return known._replace(charge=charge_of(known.facts, charge) if charge else None)
 
 
 def receive(receipt: Receipt, known: Message, book: str, zone: str) -> list[Draft]:
@@ -64,7 +58,23 @@ def receive(receipt: Receipt, known: Message, book: str, zone: str) -> list[Draf
     if known.charge is None:
         return [recorded]
     cause = fact_id(book, type(recorded.fact), receipt.mt, recorded.n)
-    return [recorded, *_book(receipt, known.charge, zone, cause)]
+    whole = _of_the_whole(receipt, known, known.emitted)
+    follows = settle(whole, known.charge, known.facts, Place(book, zone))
+    exchange = recorded.exchange or receipt.mt
+    return [recorded, *chained(follows, known.facts, exchange, cause)]
+
+
+def _of_the_whole(receipt: Receipt, known: Message, emitted: MtEmitted) -> Receipt:
+    """Let the parts of a message make one outcome: delivered once all are, failed once any is.
+
+    A receipt that names no part speaks of the whole.
+    """
+    if receipt.part is None or emitted.parts == 1 or receipt.outcome != "delivered":
+        return receipt
+    delivered = {one.part for one in known.receipts if one.outcome == "delivered"}
+    if {*range(1, emitted.parts + 1)} <= {*delivered, receipt.part}:
+        return receipt
+    return receipt._replace(outcome="buffered")
 
 
 def join(known: Message, book: str, zone: str) -> list[Draft]:
@@ -78,14 +88,14 @@ def join(known: Message, book: str, zone: str) -> list[Draft]:
             gateway=orphan.gateway,
             outcome=orphan.outcome,
             billed=orphan.billed,
+            part=orphan.part,
             raw_status=orphan.raw_status,
             operator_message_id=orphan.operator_message_id,
             occurred_at=orphan.occurred_at,
             stated_at=orphan.stated_at,
         )
         new = receive(receipt, known, book, zone)
-        for draft in new:
-            known = _take_in(known, draft.fact, orphan.mt)
+        known = message((*known.facts, *(draft.fact for draft in new)), orphan.mt)
         cause = fact_id(book, DeliveryOrphaned, orphan.mt, place)
         drafts.extend(draft._replace(caused_by=draft.caused_by or cause) for draft in new)
     return drafts
@@ -102,43 +112,20 @@ def _take_in(known: Message, fact: Fact, mt: str) -> Message:
         case DeliveryOrphaned() if fact.mt == mt:
             return known._replace(orphans=(*known.orphans, fact))
         case _:
-            return known._replace(charge=_moved(known.charge, fact))
-
-
-def charge_of(facts: Iterable[Fact]) -> Charge | None:
-    """Fold where the one charge among `facts` stands."""
-    charge = None
-    for fact in facts:
-        charge = _moved(charge, fact)
-    return charge
-
-
-def _moved(charge: Charge | None, fact: Fact) -> Charge | None:
-    if isinstance(fact, ChargeAuthorized):
-        return Charge(fact, "authorized")
-    if charge is None:
-        return None
-    match fact:
-        case ChargeCaptured():
-            return charge._replace(status="captured")
-        case ChargeReleased():
-            return charge._replace(status="released")
-        case ChargeUnresolved():
-            return charge._replace(status="unresolved")
-        case _:
-            return charge
+            return known
 
 
 def _orphan(receipt: Receipt, known: Message) -> list[Draft]:
     """Keep a receipt for a message that we do not know, or not from that gateway, once."""
-    said = (receipt.gateway, receipt.outcome, receipt.billed)
-    if said in {(one.gateway, one.outcome, one.billed) for one in known.orphans}:
+    said = (receipt.gateway, receipt.outcome, receipt.billed, receipt.part)
+    if said in {(one.gateway, one.outcome, one.billed, one.part) for one in known.orphans}:
         return []
     fact = DeliveryOrphaned(
         mt=receipt.mt,
         gateway=receipt.gateway,
         outcome=receipt.outcome,
         billed=receipt.billed,
+        part=receipt.part,
         raw_status=receipt.raw_status,
         operator_message_id=receipt.operator_message_id,
         occurred_at=receipt.occurred_at,
@@ -149,9 +136,10 @@ def _orphan(receipt: Receipt, known: Message) -> list[Draft]:
 
 def _is_repeat(receipt: Receipt, known: Message) -> bool:
     if receipt.outcome == "submitted":
-        return receipt.billed in {one.billed for one in known.submitted}
-    return (receipt.outcome, receipt.billed) in {
-        (one.outcome, one.billed) for one in known.receipts
+        said = (receipt.billed, receipt.part)
+        return said in {(one.billed, one.part) for one in known.submitted}
+    return (receipt.outcome, receipt.billed, receipt.part) in {
+        (one.outcome, one.billed, one.part) for one in known.receipts
     }
 
 
@@ -161,92 +149,37 @@ def _record(receipt: Receipt, known: Message, emitted: MtEmitted) -> Draft:
         submitted = MtSubmitted(
             ref=ref,
             billed=receipt.billed,
+            part=receipt.part,
             raw_status=receipt.raw_status,
             operator_message_id=receipt.operator_message_id,
             occurred_at=receipt.occurred_at,
             stated_at=receipt.stated_at,
         )
-        return Draft(submitted, n=len(known.submitted), exchange=ref.mo)
+        return Draft(submitted, n=len(known.submitted), exchange=_exchange(emitted))
     received = DeliveryReceived(
         ref=ref,
         outcome=receipt.outcome,
         billed=receipt.billed,
+        part=receipt.part,
         raw_status=receipt.raw_status,
         operator_message_id=receipt.operator_message_id,
         contradicts=_contradicts(receipt, known),
         occurred_at=receipt.occurred_at,
         stated_at=receipt.stated_at,
     )
-    return Draft(received, n=len(known.receipts), exchange=ref.mo)
+    return Draft(received, n=len(known.receipts), exchange=_exchange(emitted))
+
+
+def _exchange(emitted: MtEmitted) -> str | None:
+    """Give what began the chain: the MO, or else the solicitation, notice or subscription."""
+    ref = emitted.ref
+    return ref.mo or ref.solicitation or ref.notice or ref.subscription
 
 
 def _contradicts(receipt: Receipt, known: Message) -> bool:
     """Tell whether an earlier receipt named another end, or said otherwise of the billing."""
-    ends = {one.outcome for one in known.receipts} & FINAL - {receipt.outcome}
+    same = [one for one in known.receipts if receipt.part in {None, one.part}]
+    ends = {one.outcome for one in same} & FINAL - {receipt.outcome}
     billings = {one.billed for one in (*known.submitted, *known.receipts)}
     otherwise = {"yes": "no", "no": "yes", "unknown": None}[receipt.billed]
     return (receipt.outcome in FINAL and bool(ends)) or otherwise in billings
-
-
-def _book(receipt: Receipt, charge: Charge, zone: str, cause: str) -> list[Draft]:
-    """Decide what the receipt does to its charge; `cause` is the receipt's fact id."""
-    match effect_of(receipt, charge.authorized.captures_on), charge.status:
-        case ("none", _) | (_, "captured") | ("release", "released"):
-            return []
-        case "capture", ("authorized" | "unresolved" | "released") as was:
-            fact: Fact = _captured(receipt, charge.authorized, was, zone)
-        case "release", ("authorized" | "unresolved") as was:
-            fact = _released(receipt, charge.authorized, was, zone)
-    return [Draft(fact, exchange=charge.authorized.ref.mo, caused_by=cause)]
-
-
-def _captured(
-    receipt: Receipt,
-    authorized: ChargeAuthorized,
-    was: Literal["authorized", "unresolved", "released"],
-    zone: str,
-) -> ChargeCaptured:
-    at = _not_before(authorized, receipt)
-    return ChargeCaptured(
-        ref=authorized.ref,
-        amounts=authorized.amounts,
-        currency=authorized.currency,
-        authorized_day=authorized.value_day,
-        was=was,
-        mt=receipt.mt,
-        value_day=local_day(at, zone),
-        occurred_at=at,
-    )
-
-
-def _released(
-    receipt: Receipt,
-    authorized: ChargeAuthorized,
-    was: Literal["authorized", "unresolved"],
-    zone: str,
-) -> ChargeReleased:
-    at = _not_before(authorized, receipt)
-    return ChargeReleased(
-        ref=authorized.ref,
-        amounts=authorized.amounts,
-        currency=authorized.currency,
-        authorized_day=authorized.value_day,
-        was=was,
-        mt=receipt.mt,
-        reason=_reason(receipt),
-        value_day=local_day(at, zone),
-        occurred_at=at,
-    )
-
-
-def _not_before(authorized: ChargeAuthorized, receipt: Receipt) -> datetime:
-    """Give when a receipt counts: no charge ends before it began, whatever a clock says."""
-    return max(receipt.occurred_at, authorized.occurred_at)
-
-
-def _reason(receipt: Receipt) -> Literal["failed", "rejected", "not_billed"]:
-    match receipt.outcome:
-        case "failed" | "rejected":
-            return receipt.outcome
-        case "submitted" | "buffered" | "delivered":
-            return "not_billed"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from ledger.decisions.receipt import Charge, charge_of
+from ledger.decisions.standing import Charge, charge_of
 from ledger.facts.base import Draft, Fact
 from ledger.facts.charges import ChargeAuthorized, ChargeUnresolved
 from ledger.facts.registry import fact_id
