@@ -57,6 +57,8 @@ class SubscriptionRequested(Fact, frozen=True, kw_only=True, tag="subscription_r
 
     ref: SubscriptionRef
     mo: HexId
+    confirm: Keyword
+    """The word that the offer asked for."""
     expires_at: Instant
     """Until when a confirmation counts."""
     occurred_at: Instant
@@ -68,9 +70,15 @@ class SubscriptionRequested(Fact, frozen=True, kw_only=True, tag="subscription_r
 
 
 SubscriptionRule = Literal[
-    "not_allowed", "already_subscribed", "nothing_to_confirm", "request_expired"
+    "not_allowed",
+    "already_subscribed",
+    "nothing_to_confirm",
+    "request_expired",
+    "suspended",
+    "charge_refused",
 ]
-"""Why no subscription began. Not allowed: the country has none, or not on this code."""
+"""Why no subscription began. Not allowed: the country has none, or not on this code. Charge
+refused: its first cycle may not be charged, and the charge's own fact says why."""
 
 
 class SubscriptionRefused(Fact, frozen=True, kw_only=True, tag="subscription_refused.v1"):
@@ -122,6 +130,8 @@ class SubscriptionRenewed(Fact, frozen=True, kw_only=True, tag="subscription_ren
     """Of the cycle, counted from the start; cycles that nobody renewed in time are left out."""
     charge: HexId
     mt: HexId
+    next_due_at: Instant
+    """When the cycle after it is due."""
     occurred_at: Instant
 
     @property
