@@ -1,0 +1,61 @@
+"""The notices that fall due with a charge, whatever brought the charge about."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ledger.decisions.spending import Crossing, crossings, spent
+from ledger.facts.base import Fact
+from ledger.facts.charges import ChargeAuthorized
+from ledger.facts.notices import NoticeDue, NoticeRef
+from ledger.rules.inforce import Rules
+from ledger.words import derived_id
+
+
+class Way(NamedTuple):
+    """By which gateway and link a consumer is reached."""
+
+    gateway: str
+    smsc: str
+
+
+def notices_due(
+    book: str, rules: Rules, made: ChargeAuthorized, facts: Iterable[Fact], way: Way
+) -> list[NoticeDue]:
+    """Give what falls due with a charge that was just authorized.
+
+    `facts` are the consumer's charges and notices, this charge among them.
+    """
+    facts = tuple(facts)
+    everything = spent(facts)
+    this = next(one for one in everything if one.charge == made.ref.charge)
+    found = crossings(rules.notices, this, everything, facts)
+    return [_due(book, made, crossing, way) for crossing in found]
+
+
+def _due(book: str, made: ChargeAuthorized, crossing: Crossing, way: Way) -> NoticeDue:
+    ref, name = made.ref, crossing.notice.name
+    assert ref.merchant is not None
+    assert ref.service is not None
+    told = (book, "notice", name, ref.consumer, ref.service, crossing.threshold)
+    return NoticeDue(
+        ref=NoticeRef(
+            notice=derived_id(*told),
+            name=name,
+            consumer=ref.consumer,
+            gateway=way.gateway,
+            smsc=way.smsc,
+            merchant=ref.merchant,
+            service=ref.service,
+            short_code=ref.short_code,
+            operator=ref.operator,
+            test=ref.test,
+        ),
+        mo=ref.mo,
+        charge=ref.charge,
+        every=crossing.notice.every,
+        threshold=crossing.threshold,
+        crossed=crossing.crossed,
+        spent=crossing.spent,
+        currency=made.currency,
+        occurred_at=made.occurred_at,
+    )
