@@ -16,6 +16,7 @@ from ledger.decisions.refusals import RulesOutdated, UnknownGateway, UnknownLink
 from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Fact, Recorded, Sealed
 from ledger.facts.registry import REGISTRY, FactRefused, Origin, fact_id
+from ledger.facts.subscriptions import SubscriptionStarted
 from ledger.facts.tags import TRADE
 from ledger.log.batch import AnyRow
 from ledger.log.contract import AsyncLog
@@ -46,6 +47,10 @@ class Keys(Protocol):
 
     async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
         """Give the data keys that are there."""
+        ...
+
+    async def address(self, consumer: str) -> str | None:
+        """Give the number or alias behind a pseudonym; None once it was destroyed."""
         ...
 
 
@@ -200,4 +205,5 @@ def data_key_of(fact: Fact) -> DataKeyId:
     text: Sealed | None = getattr(fact, "text", None)
     if text is not None:
         return DataKeyId(about.consumer, text.month, text.kind)
-    return DataKeyId(about.consumer, utc_month(fact.occurred_at), "text")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType] - each fact with a text has both
+    kind = "consent" if isinstance(fact, SubscriptionStarted) else "text"
+    return DataKeyId(about.consumer, utc_month(fact.occurred_at), kind)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType] - each fact with a text has both

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ledger.commands.desk import Desk, KeyWanted, Learn, Settled, data_key_of
 from ledger.commands.incoming import IncomingMo, IncomingReceipt, mo_of, receipt_of
-from ledger.decisions import exchange, receipt
+from ledger.decisions import exchange, receipt, subscription
 from ledger.decisions.refusals import ConflictingDuplicate
 from ledger.decisions.story import Known, Mo
 from ledger.facts.base import Draft, Recorded, Sealed
@@ -59,6 +59,9 @@ async def receive_mo(
         key = DataKeyId(mo.consumer, utc_month(mo.occurred_at), "text")
         keys[key] = await desk.keys.ensure(key, incoming.sender)
         mo = mo._replace(fingerprint=_fingerprint(keys[key], mo) or "")
+        if subscription.may_start(exchange.asked_by(mo, known)):
+            proof = key._replace(kind="consent")
+            keys[proof] = await desk.keys.ensure(proof, incoming.sender)
         while True:
             try:
                 return await _settle_mo(desk, mo, known, origin, keys)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ledger.decisions import opt_out
+from ledger.decisions import opt_out, subscription
 from ledger.decisions.asked import Asked, Wanted
 from ledger.decisions.charging import Purchase, charge
 from ledger.decisions.finding import About, opened
@@ -42,6 +42,8 @@ def answer(
         _sell(exchange, asked, wanted, code, fingerprint_of)
         return
     exchange.unmatched(wanted)
+    if subscription.may_start(asked):
+        subscription.nothing_to_confirm(exchange)
     charge_message(exchange, asked, "unmatched")
     send_free(exchange, "error", code.error_text, code)
 
@@ -58,6 +60,9 @@ def _sell(
         _answer_again(exchange, asked, wanted, like)
         return
     mo_charged = charge_message(exchange, asked, None)
+    if wanted.service.subscription is not None:
+        subscription.ask(exchange, code, wanted)
+        return
     keyword = wanted.assignment.keyword
     purchase = exchange.purchase("mt", wanted.tariff, wanted.service, keyword)
     if not purchase.price:

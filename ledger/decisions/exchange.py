@@ -7,7 +7,7 @@ here. An unmatched message never authorises a charge of its answer.
 
 from collections.abc import Sequence
 
-from ledger.decisions import spending
+from ledger.decisions import spending, subscription
 from ledger.decisions.answering import FingerprintOf, answer
 from ledger.decisions.asked import Asked, read, service_named, stop_word_after
 from ledger.decisions.legs import charge_message, charges_messages
@@ -48,6 +48,7 @@ def rests_on(asked: Asked) -> Query:
         Interest((consumer,), about_consumer),
         Interest((tag("mt", mt_id(known.book, mo.mo)),), _ORPHANS),
         Interest((TRADE,), after=known.catalogue.position),
+        *subscription.interests(asked),
     ]
     if asked.word is not None:
         # Whom CONTACT names on a shared code is whom the consumer last bought from there.
@@ -79,6 +80,8 @@ def _judge(exchange: Exchange, asked: Asked, fingerprint_of: FingerprintOf) -> N
         charge_message(exchange, asked, "unmatched")
     elif word is not None and word.kind == "contact":
         contact(exchange, asked, code, word.rest)
+    elif subscription.may_start(asked) and subscription.confirm(exchange, code):
+        charge_message(exchange, asked, "service_word")
     elif stopping := stop_word_after(asked):
         stop(exchange, asked, stopping, asked.service)
     else:

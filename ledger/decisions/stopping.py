@@ -4,7 +4,7 @@ STOP wins over everything: it is confirmed once, free, what is on its way and no
 called back, subscriptions within its reach end, and then nothing at all is sent.
 """
 
-from ledger.decisions import opt_out
+from ledger.decisions import opt_out, subscription
 from ledger.decisions.answering import send_free
 from ledger.decisions.asked import Asked, service_named
 from ledger.decisions.legs import charge_message
@@ -41,6 +41,7 @@ def stop(exchange: Exchange, asked: Asked, word: str, meant: ServiceDeclared | N
             occurred_at=mo.occurred_at,
         )
     )
+    subscription.stopped(exchange, scope.service, everywhere=scope == EVERYTHING)
     charge_message(exchange, asked, "stop")
     if asked.code is not None and rule.confirmations and not silent:
         send_free(exchange, "opt_out_confirmation", asked.code.stop_text, asked.code)

@@ -7,10 +7,10 @@ carries it. Where that may not be charged nothing starts.
 
 from datetime import timedelta
 
+from ledger.decisions import spending
 from ledger.decisions.asked import Asked, Wanted, stop_word_after
 from ledger.decisions.charging import charge
 from ledger.decisions.crossed import Way, notices_due
-from ledger.decisions.spending import spent
 from ledger.decisions.story import Exchange, mt_id
 from ledger.decisions.subscribed import (
     Cycle,
@@ -60,7 +60,7 @@ def interests(asked: Asked) -> tuple[Interest, ...]:
     kind = asked.word.kind if asked.word else None
     offered = asked.service is not None and asked.service.subscription is not None
     if kind in {"stop", "confirm"} or offered or stop_word_after(asked):
-        return (Interest((tag("consumer", asked.mo.consumer),), TYPES),)
+        return (Interest((tag("consumer", asked.mo.consumer),), TYPES | spending.TYPES),)
     return ()
 
 
@@ -242,7 +242,7 @@ def _start(
     service = service_of(ref, known.catalogue, mo.occurred_at)
     cycle = Cycle(local_day(mo.occurred_at, known.rules.zone), mo.occurred_at, mo.mo)
     bought = purchase(known.book, ref, service, cycle)
-    made = charge(bought, known.basis, spent(exchange.facts))
+    made = charge(bought, known.basis, spending.spent(exchange.facts))
     if isinstance(made, ChargeRefused):
         exchange.add(made)
         _refuse(exchange, code, ref, "charge_refused")
