@@ -7,9 +7,9 @@ import pytest
 
 from ledger.facts.base import Leg
 from ledger.money import Waterfall
+from ledger.rules.day import RuleNotInForce
 from ledger.rules.inforce import CaptureNotSet
 from ledger.rules.pack import load_pack, parse_pack
-from ledger.rules.day import RuleNotInForce
 from ledger.rules.resolve import RuleBook, SettingsForAnotherPack, resolve
 from tests.support.packs import NOON, OTHER, edited, french, other, settings_for
 

@@ -153,6 +153,58 @@ class TestContradictions:
         # 3 to 9 make seven ranges that x2xxx crosses; none lies within the other.
         assert [place for _, place, _ in told(text)] == ["code_range[8]"] * 7
 
+    CROSSING = """
+[[{kind}]]
+codes = "9xxx"
+{says}
+from = "unknown"
+source = "a text"
+confidence = "memory"
+
+[[{kind}]]
+codes = "x1xx"
+{says}
+from = "unknown"
+source = "a text"
+confidence = "memory"
+"""
+
+    @pytest.mark.parametrize(
+        ("kind", "says", "number"),
+        [
+            pytest.param("billing", 'point = "mt"', 4, id="billing points"),
+            pytest.param("subscription", "allowed = false", 3, id="subscriptions"),
+            pytest.param("price", 'attaches_to = "short_code"', 3, id="prices"),
+        ],
+    )
+    def test_of_crossing_ranges_are_refused_with_both_lines(
+        self, kind: str, says: str, number: int
+    ) -> None:
+        # 9100 to 9199 lie in both, and neither lies within the other.
+        text = OTHER + self.CROSSING.format(kind=kind, says=says)
+        second = line_of(text, 'codes = "x1xx"') - 1
+        first = line_of(text, 'codes = "9xxx"') - 1
+        why = f"both it and {kind}[{number - 1}] (line {first}) hold for codes of x1xx on the same"
+        [(line, place, told_why)] = told(text)
+        assert (line, place) == (second, f"{kind}[{number}]")
+        assert told_why.startswith(why.replace("x1xx", "9xxx"))
+
+    @pytest.mark.parametrize("kind", ["billing", "subscription", "price"])
+    def test_do_not_come_from_a_range_within_all_codes_or_within_another(self, kind: str) -> None:
+        says = {
+            "billing": 'point = "mt"',
+            "subscription": "allowed = false",
+            "price": 'attaches_to = "short_code"',
+        }
+        nested = self.CROSSING.replace("x1xx", "91xx").format(kind=kind, says=says[kind])
+        parse_pack((OTHER + nested).encode(), "x.toml")
+
+    def test_of_a_range_that_sells_only_what_it_may_not_sell_are_refused(self) -> None:
+        text = edited(OTHER, ("allowed = true", "allowed = false\nonly = true"))
+        [(line, place, why)] = told(text)
+        assert (line, place) == (line_of(text, "[[subscription]]"), "subscription[1]")
+        assert "leaves nothing to sell" in why
+
     def test_of_equal_ranges_are_refused(self) -> None:
         text = edited(FR, ('codes = "93xxx"\nmeaning', 'codes = "92xxx"\nmeaning'))
         assert [place for _, place, _ in told(text)] == ["code_range[9]"]

@@ -74,7 +74,7 @@ class TestMissingSetting:
     """A value that nobody gave."""
 
     # A table of subscriptions is required where the pack allows any, and by nothing else.
-    REQUIRED = {name for name, field in Settings.model_fields.items() if field.is_required()}
+    REQUIRED = frozenset(name for name, f in Settings.model_fields.items() if f.is_required())
     SINGLE = sorted(REQUIRED - {"capture"})
 
     @pytest.mark.parametrize("key", SINGLE)
@@ -99,6 +99,16 @@ class TestMissingSetting:
         assert example
         head = WHOLE.partition("[[capture]]")[0]
         assert len(parsed(f"{head}capture = {example[0]}").capture) == 1
+
+    @pytest.mark.parametrize(
+        "key", ["confirm_within_hours", "retry_after_hours", "attempts", "unpaid_cycles"]
+    )
+    def test_is_named_in_the_subscriptions_too(self, key: str) -> None:
+        keys = {"confirm_within_hours", "retry_after_hours", "attempts", "unpaid_cycles"} - {key}
+        table = ", ".join(f"{name} = 3" for name in sorted(keys))
+        [problem] = refusal(f"subscriptions = {{ {table} }}\n{WHOLE}").problems
+        assert (problem.line, problem.place) == (1, f"subscriptions.{key}")
+        assert problem.text.startswith("is missing (")
 
     @pytest.mark.parametrize("key", ["operator", "code", "leg", "on"])
     def test_is_named_in_a_capture_too(self, key: str) -> None:

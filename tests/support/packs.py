@@ -2,15 +2,18 @@
 
 from datetime import UTC, datetime
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
 from ledger.rules.inforce import Rules
 from ledger.rules.pack import RulePackInvalid, load_pack, parse_pack
-from ledger.rules.resolve import resolve
-from ledger.rules.settings import Settings, parse_settings
+from ledger.rules.resolve import RuleBook, resolve
+from ledger.rules.settings import Settings, load_settings, parse_settings
 
 FR = resources.files("ledger.rules").joinpath("fr.toml").read_text(encoding="utf-8")
+BELGIAN_SETTINGS = Path(__file__).with_name("settings_be.toml")
+"""The settings of the demonstration's Belgian book."""
 
 # Another country, unlike France on nearly every line, whose rules change on 1 July 2026.
 OTHER = """\
@@ -130,12 +133,17 @@ clock_tolerance_seconds = 900
 solicitation_limit_without_return = 2
 solicitation_reservation_minutes = 60
 spending_caps = []
-subscriptions = { confirm_within_hours = 24, retry_after_hours = 12, attempts = 3, unpaid_cycles = 3 }
 capture = [
     { operator = "20801", code = "*", leg = "mt", on = "delivered" },
     { operator = "20801", code = "81212", leg = "mt", on = "billed_flag" },
     { operator = "20810", code = "81212", leg = "mt", on = "operator_file" },
 ]
+
+[subscriptions]
+confirm_within_hours = 24
+retry_after_hours = 12
+attempts = 3
+unpaid_cycles = 3
 """
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -150,6 +158,21 @@ def settings_for(pack: str) -> Settings:
 def french(at: datetime = NOON) -> Rules:
     """Give the French rules in force."""
     return resolve(load_pack("fr"), settings_for("fr"), at)
+
+
+def belgian(at: datetime = NOON) -> Rules:
+    """Give the Belgian rules in force."""
+    return resolve(load_pack("be"), load_settings(BELGIAN_SETTINGS), at)
+
+
+def british(at: datetime = NOON) -> Rules:
+    """Give the rules in force in the United Kingdom."""
+    return resolve(load_pack("gb"), settings_for("gb"), at)
+
+
+def book_of(country: str) -> RuleBook:
+    """Give a country's pack with settings that follow it."""
+    return RuleBook(load_pack(country), settings_for(country))
 
 
 def other(at: datetime) -> Rules:
