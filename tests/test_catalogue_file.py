@@ -15,11 +15,13 @@ from ledger.facts.catalogue import (
     ServiceDeclared,
     ShortCodeClosed,
     ShortCodeOpened,
+    SubscriptionOffer,
     TariffSet,
 )
 from ledger.facts.registry import REGISTRY, Origin
 from ledger.money import FixedAmount, Percentage, Rate
 from ledger.rules.toml_lines import lines_of
+from ledger.spans import Period
 from tests.support.catalogues import HEAD, SMALL, misread, requests
 from tests.support.packs import edited, line_of
 
@@ -70,6 +72,26 @@ class TestRead:
         (asked,) = requests(HEAD + MERCHANT + "effective_from = 2026-03-01T12:00:00+02:00\n")
         assert asked.fact.effective_from == datetime(2026, 3, 1, 10, tzinfo=UTC)
         assert asked.fact.effective_from.tzinfo is UTC
+
+    def test_reads_what_a_service_may_say_beside_its_answer(self) -> None:
+        more = (
+            "duplicate_window_seconds = 30\n"
+            'subscription = { every = 2, unit = "week", offer_text = "{price} ? {confirm}" }\n'
+        )
+        text = edited(SMALL, ('name = "Quiz"\n', f'name = "Quiz"\n{more}'))
+        quiz, stars = (
+            asked.fact for asked in requests(text) if isinstance(asked.fact, ServiceDeclared)
+        )
+        assert quiz.duplicate_window_seconds == 30
+        assert quiz.subscription == SubscriptionOffer(
+            every=Period(2, "week"), offer_text="{price} ? {confirm}"
+        )
+        assert (stars.duplicate_window_seconds, stars.subscription) == (0, None)
+
+    def test_reads_the_price_of_the_message_beside_that_of_its_answer(self) -> None:
+        tariff = fifty_cents(edited(SMALL, ('"0.50"', '"0.30"\nmo_price = "0.20"')))
+        assert isinstance(tariff.fact, TariffSet)
+        assert (tariff.fact.price, tariff.fact.mo_price) == (300_000, 200_000)
 
     def test_reads_amounts_exactly(self) -> None:
         tariff = fifty_cents(edited(SMALL, ('"0.50"', '"0.123456"')))

@@ -34,7 +34,15 @@ from ledger.facts.catalogue import (
     TestNumberWithdrawn,
 )
 
-__all__ = ["CatalogueFact", "CatalogueRefused", "Circumstances", "Problem", "Requested", "change"]
+__all__ = [
+    "CatalogueFact",
+    "CatalogueRefused",
+    "Circumstances",
+    "Problem",
+    "Requested",
+    "RulesAt",
+    "change",
+]
 
 _RANK: dict[type[Fact], int] = {kind: at for at, kind in enumerate(get_args(CatalogueFact))}
 

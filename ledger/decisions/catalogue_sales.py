@@ -13,7 +13,9 @@ from ledger.decisions.catalogue_keywords import shared_beginnings, strangers
 from ledger.decisions.catalogue_request import Blame, Problem, Prospect
 from ledger.decisions.catalogue_services import BOUNDLESS, reply, room_of
 from ledger.decisions.catalogue_terms import charged_legs
+from ledger.decisions.subscribed import every_text
 from ledger.facts.catalogue import KeywordAssigned
+from ledger.rules.inforce import Rules
 from ledger.texts import overflow, price_text, render
 
 
@@ -95,17 +97,36 @@ def _tariff_without_operator(moment: Moment) -> Iterator[Problem]:
 
 
 def _its_texts(sale: Sale, moment: Moment) -> Iterator[Problem]:
-    """The answer, and CONTACT's with this service's publisher, fit one message each."""
+    """The answer, the offer, and CONTACT's with this publisher fit one message each."""
     room, service = room_of(moment.rules), sale.service
     price = price_text(sale.tariff.price, sale.tariff.currency)
     if long := overflow(reply(service, moment.short_code, price), room):
         blamed: tuple[Blame, ...] = ((service, "reply_text"), *sale.blamed)
         yield from moment.prospect.problem(f"the answer of {sale.about} {long}", *blamed)
     values = {"code": moment.short_code, "publisher": service.publisher, "desk": service.desk}
+    if long := overflow(_offer(sale, price, moment.rules), room):
+        blamed = (service, "subscription"), *sale.blamed
+        yield from moment.prospect.problem(f"the offer of {sale.about} {long}", *blamed)
     for opened in moment.openings:
         if long := overflow(render(opened.contact_text, values, BOUNDLESS), room):
             blamed = (opened, "contact_text"), (service, "publisher"), *sale.blamed
             yield from moment.prospect.problem(f"CONTACT for {service.service} {long}", *blamed)
+
+
+def _offer(sale: Sale, price: str, rules: Rules) -> str:
+    """Give the whole offer of a subscription; nothing where there is none."""
+    offer = sale.service.subscription
+    if offer is None:
+        return ""
+    words = (word for word, kind in rules.service_words.items() if kind == "confirm")
+    values = {
+        "service": sale.service.name,
+        "code": sale.assigned.short_code,
+        "price": price,
+        "every": every_text(offer.every),
+        "confirm": next(words, ""),
+    }
+    return render(offer.offer_text, values, BOUNDLESS)
 
 
 def _its_kind(sale: Sale, moment: Moment) -> Iterator[Problem]:

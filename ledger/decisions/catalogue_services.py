@@ -100,7 +100,10 @@ def _offer_faults(offer: SubscriptionOffer | None, rules: Rules) -> Iterator[str
     if terms is None or all(one.subscriptions == "none" for one in rules.code_ranges):
         yield "the rules allow no subscription on any code"
         return
-    wanted = ("{price}", "{confirm}") if "confirming_mo" in terms.steps else ("{price}",)
+    confirming = "confirming_mo" in terms.steps
+    if confirming and "confirm" not in rules.service_words.values():
+        yield "the rules know no word that confirms a subscription"
+    wanted = ("{price}", "{confirm}") if confirming else ("{price}",)
     missing = [name for name in wanted if name not in offer.offer_text]
     if missing:
         yield f"the offer must tell {' and '.join(missing)}"

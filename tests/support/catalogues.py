@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from api.catalogue_file import CatalogueFileInvalid, read_catalogue
 from ledger.catalogue import Catalogue
@@ -10,11 +11,14 @@ from ledger.decisions.catalogue import (
     CatalogueRefused,
     Circumstances,
     Requested,
+    RulesAt,
     change,
 )
 from ledger.facts.base import Draft, Recorded
 from ledger.facts.book import BookOpened
 from ledger.facts.registry import REGISTRY, Origin
+from ledger.rules.inforce import Rules
+from ledger.rules.inforce import Subscriptions as SubscriptionTerms
 from ledger.rules.pack import load_pack
 from ledger.rules.resolve import RuleBook
 from ledger.rules.settings import parse_settings
@@ -172,10 +176,45 @@ def requests(text: str | bytes) -> list[Requested]:
 
 
 def wanted(
-    text: str, known: Catalogue, *, has_traffic: bool = False, now: datetime = NOW
+    text: str,
+    known: Catalogue,
+    *,
+    has_traffic: bool = False,
+    now: datetime = NOW,
+    rules_at: RulesAt = RULES.at,
 ) -> list[Draft]:
     """Decide on a text against what is known."""
-    return change(requests(text), known, Circumstances(RULES.at, has_traffic, now))
+    return change(requests(text), known, Circumstances(rules_at, has_traffic, now))
+
+
+def rules_with(codes: str = "8xxxx", **changed: object) -> RulesAt:
+    """Give rules in which a range of codes is another one, where messages are captured too.
+
+    A subscription is confirmed by OK.
+
+    Each of `changed` is a field of the range; `mo_charge` and `tax_rates` are the rules' own.
+    """
+    own = {name: changed.pop(name) for name in ("mo_charge", "tax_rates") if name in changed}
+
+    def at(moment: datetime) -> Rules:
+        rules = RULES.at(moment)
+        ranges = tuple(
+            replace(one, **changed) if one.codes == codes else one for one in rules.code_ranges
+        )
+        terms = SubscriptionTerms(
+            steps=("mo", "confirming_mo"),
+            confirm_within_seconds=3600,
+            retry_after_seconds=3600,
+            attempts=2,
+            unpaid_cycles=2,
+        )
+        both = {(operator, "*", "mo"): "mo_received" for operator in ("20801", "20810")}
+        captures = {**rules.capture_rules, **both}
+        words = {**rules.service_words, "OK": "confirm"}
+        found = replace(rules, code_ranges=ranges, subscriptions=terms, capture_rules=captures)
+        return replace(found, service_words=words, **own)
+
+    return at
 
 
 def recorded(drafts: list[Draft], known: Catalogue) -> Catalogue:
@@ -188,11 +227,11 @@ def recorded(drafts: list[Draft], known: Catalogue) -> Catalogue:
     return known.advance(facts)
 
 
-def after(*texts: str) -> Catalogue:
+def after(*texts: str, rules_at: RulesAt = RULES.at) -> Catalogue:
     """Give the catalogue after texts were recorded one by one."""
     known = empty_book()
     for text in texts:
-        known = recorded(wanted(text, known), known)
+        known = recorded(wanted(text, known, rules_at=rules_at), known)
     return known
 
 
