@@ -22,6 +22,7 @@ from ledger.rules.pack import load_pack
 from ledger.rules.resolve import RuleBook
 from ledger.rules.settings import parse_settings
 from ledger.vault import DataKeyId, new_data_key, unseal
+from ledger.words import LocalDay
 from tests.support.builders import BOOK, NOON, OPENING, SETTINGS, catalogue
 
 T = TypeVar("T")
@@ -36,9 +37,15 @@ class MemoryKeys:
         self.pseudonym_version = 1
         self.pseudonym_key = bytes(32)
         self.keys: dict[DataKeyId, bytes] = {}
+        self.addresses: dict[str, str] = {}
 
-    async def ensure(self, wanted: DataKeyId, address: str | None = None) -> bytes:  # noqa: ARG002 - nobody is written to
+    async def ensure(self, wanted: DataKeyId, address: str | None = None) -> bytes:
+        if address is not None:
+            self.addresses.setdefault(wanted.consumer, address)
         return self.keys.setdefault(wanted, new_data_key())
+
+    async def address(self, consumer: str) -> str | None:
+        return self.addresses.get(consumer)
 
     async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
         return {one: self.keys[one] for one in wanted if one in self.keys}
@@ -198,15 +205,15 @@ FRENCH = rule_book()
 
 
 class ChangedRules(RuleBook):
-    """The French rules, some of them changed as another country's pack would."""
+    """A book's rules, the French by default, some of them changed as another pack would."""
 
-    def __init__(self, **changes: object) -> None:
-        super().__init__(FRENCH.pack, FRENCH.settings)
+    def __init__(self, like: RuleBook = FRENCH, /, **changes: object) -> None:
+        super().__init__(like.pack, like.settings)
         self._changes = changes
 
-    def at(self, at: datetime) -> Rules:
+    def on(self, day: LocalDay) -> Rules:
         """Give the rules in force, changed."""
-        return msgspec.structs.replace(super().at(at), **self._changes)
+        return msgspec.structs.replace(super().on(day), **self._changes)
 
 
 def closed(rules: RuleBook = FRENCH) -> Book:
