@@ -2,6 +2,7 @@
 
 from projections.balances.table import PROJECTION as BALANCES
 from projections.charges.table import PROJECTION as CHARGES
+from projections.expected.table import PROJECTION as EXPECTED
 from projections.merchant_accounts.table import PROJECTION as MERCHANT_ACCOUNTS
 from projections.opt_outs.table import PROJECTION as OPT_OUTS
 from projections.table import Projection
@@ -11,6 +12,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     MERCHANT_ACCOUNTS,
     CHARGES,
     OPT_OUTS,
+    EXPECTED,
 )
 
 

@@ -1,3 +1,0 @@
--- Reserved: its part of the work fills it in.
-
-SELECT 1;

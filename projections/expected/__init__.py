@@ -1,0 +1,1 @@
+"""What each operator is expected to declare for a month."""
