@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.decisions.catalogue import CatalogueFact, CatalogueRefused, Circumstances, Requested
 from ledger.decisions.catalogue import change as decided
