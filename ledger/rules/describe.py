@@ -41,6 +41,7 @@ def describe(pack: RulePack, settings: Settings | None, at: LocalDay) -> list[Ru
         RuleLine("pack", f"{file.name}, {pack.sha256}", "", "", "", "", ""),
         RuleLine("currency and zone", f"{file.currency}, {file.zone}", "", "", "", "", ""),
         *(_line(rule) for rule in file.rules() if rule.holds_on(at)),
+        *_no_charter(pack, at),
         *(_set(settings) if settings else _not_set(pack)),
     ]
 
@@ -55,6 +56,12 @@ def _line(rule: Rule) -> RuleLine:
         source=rule.source,
         note=rule.note or "",
     )
+
+
+def _no_charter(pack: RulePack, at: LocalDay) -> Iterator[RuleLine]:
+    if not any(rule.holds_on(at) for rule in pack.contents.solicitation):
+        value = "no charter is named, so nobody may be solicited"
+        yield RuleLine("solicitation hours", value, "", "", "", "", "")
 
 
 def _set(settings: Settings) -> Iterator[RuleLine]:
