@@ -21,7 +21,7 @@ def stop(exchange: Exchange, asked: Asked, word: str, meant: ServiceDeclared | N
     It counts on a code that is closed or that nobody opened, too; there it has no text.
     """
     mo, rule = exchange.mo, exchange.known.rules.stop
-    scope = _scope(exchange, meant)
+    scope, service = _reach(exchange, meant)
     since = exchange.scopes.get(scope)
     if since is not None and mo.occurred_at <= since:
         charge_message(exchange, asked, "stop")
@@ -33,7 +33,7 @@ def stop(exchange: Exchange, asked: Asked, word: str, meant: ServiceDeclared | N
             mo=mo.mo,
             short_code=mo.short_code,
             operator=mo.operator,
-            merchant=meant.merchant if meant and scope.service else None,
+            merchant=service.merchant if service else None,
             service=scope.service,
             everywhere=scope == EVERYTHING,
             word=word,
@@ -47,20 +47,20 @@ def stop(exchange: Exchange, asked: Asked, word: str, meant: ServiceDeclared | N
         send_free(exchange, "opt_out_confirmation", asked.code.stop_text, asked.code)
 
 
-def _scope(exchange: Exchange, meant: ServiceDeclared | None) -> Scope:
+def _reach(
+    exchange: Exchange, meant: ServiceDeclared | None
+) -> tuple[Scope, ServiceDeclared | None]:
     """Give how far this STOP reaches, as the country reads it alone or with a keyword.
 
     Where alone it stops one service, that is the one last bought on the code; of a consumer
-    who bought none there it stops them all.
+    who bought none there it stops them all. The service is given where it is the only one.
     """
     rule = exchange.known.rules.stop
     reach = rule.with_keyword if meant is not None else rule.bare
     if reach == "consumer":
-        return EVERYTHING
-    if reach == "service":
-        service = meant or _last_bought(exchange)
-        return Scope(exchange.mo.short_code, service.service if service else None)
-    return Scope(exchange.mo.short_code, None)
+        return EVERYTHING, None
+    service = (meant or _last_bought(exchange)) if reach == "service" else None
+    return Scope(exchange.mo.short_code, service.service if service else None), service
 
 
 def contact(exchange: Exchange, asked: Asked, code: ShortCodeOpened, rest: str) -> None:
