@@ -135,6 +135,21 @@ KINDS: Mapping[type[Exception], Kind] = {
     refusals.MerchantNotRegistered: Kind(
         HTTPStatus.NOT_FOUND, "merchant-not-registered", "No such merchant is registered"
     ),
+    refusals.ServiceNotDeclared: Kind(
+        HTTPStatus.NOT_FOUND, "service-not-declared", "No such service is declared"
+    ),
+    refusals.UnknownSolicitation: Kind(
+        HTTPStatus.NOT_FOUND, "unknown-solicitation", "No such solicitation was asked for"
+    ),
+    refusals.ConflictingSolicitation: Kind(
+        HTTPStatus.CONFLICT, "conflicting-solicitation", "Something else came under this id"
+    ),
+    refusals.SolicitationNotAllowed: Kind(
+        HTTPStatus.CONFLICT, "solicitation-not-allowed", "The solicitation may not be sent"
+    ),
+    refusals.MessageUnfit: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "message-unfit", "The text cannot be sent"
+    ),
     refusals.UnknownKey: Kind(HTTPStatus.NOT_FOUND, "unknown-key", "No such key was granted"),
     refusals.KeyAlreadyRevoked: Kind(
         HTTPStatus.CONFLICT, "key-already-revoked", "The key was revoked before"

@@ -11,6 +11,11 @@ Refusal
 ├── GatewayMissing          a gateway's key must name its gateway, and no other key may
 ├── MerchantMissing         a merchant's key must name one merchant, and no other key may
 ├── MerchantNotRegistered   this book does not know the merchant
+├── ServiceNotDeclared      this book knows no such service, or not of this merchant
+├── UnknownSolicitation     nobody asked for a solicitation under that id
+├── ConflictingSolicitation something else was asked, or sent, under that id
+├── SolicitationNotAllowed  it was refused, has run out, or may not be sent any more
+├── MessageUnfit            a text that nobody could read, or too long to be sent
 ├── UnknownKey              this book never granted that key
 ├── KeyAlreadyRevoked       the key was revoked before
 ├── UnknownShortCode        the short code was never opened in this book
@@ -121,6 +126,48 @@ class MerchantNotRegistered(Refusal):
     def __init__(self, merchant: str) -> None:
         super().__init__(f"no merchant {merchant!r} is registered in this book")
         self.merchant = merchant
+
+
+class ServiceNotDeclared(Refusal):
+    """This book knows no such service, or it is another merchant's."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"no service {service!r} is declared")
+        self.service = service
+
+
+class UnknownSolicitation(Refusal):
+    """Nobody asked for a solicitation under that id."""
+
+    def __init__(self, solicitation: str) -> None:
+        super().__init__(f"no solicitation {solicitation} was asked for")
+        self.solicitation = solicitation
+
+
+class ConflictingSolicitation(Refusal):
+    """Something else was asked, or sent, under this id before; that stands."""
+
+    def __init__(self, solicitation: str) -> None:
+        super().__init__(f"the solicitation {solicitation} was asked or sent with other content")
+        self.solicitation = solicitation
+
+
+class SolicitationNotAllowed(Refusal):
+    """A solicitation was refused, has run out, or may not be sent any more."""
+
+    def __init__(self, solicitation: str, rule: str) -> None:
+        super().__init__(f"the solicitation {solicitation} may not be sent: {rule}")
+        self.solicitation = solicitation
+        self.rule = rule
+
+
+class MessageUnfit(Refusal):
+    """There is nothing to read in a text, or it takes more parts than a message may have."""
+
+    def __init__(self, parts: int, most: int) -> None:
+        super().__init__(f"a text of {parts} parts, of which there may be 1 to {most}, not blank")
+        self.parts = parts
+        self.most = most
 
 
 class UnknownKey(Refusal):
