@@ -27,3 +27,6 @@ class _NoKeys:
 
     async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
         raise AssertionError(f"{list(wanted)}: no keys here")
+
+    async def address(self, consumer: str) -> str | None:
+        raise AssertionError(f"{consumer}: no addresses here")

@@ -47,6 +47,10 @@ INNER JOIN unnest(%(consumers)s::text[], %(months)s::date[], %(kinds)s::text[])
 WHERE data_keys.book = %(book)s
 """
 
+SELECT_ADDRESS: LiteralString = """
+SELECT sealed FROM addresses WHERE book = %(book)s AND consumer = %(consumer)s
+"""
+
 INSERT_PSEUDONYM_KEY: LiteralString = """
 INSERT INTO pseudonym_keys (book, version, wrapped) VALUES (%(book)s, %(version)s, %(wrapped)s)
 ON CONFLICT DO NOTHING
@@ -140,6 +144,17 @@ class Keyring:
                 self._remember(await self._select(connection, missing))
         found = {one: self._recall(one) for one in wanted}
         return {one: key for one, key in found.items() if key is not None}
+
+    async def address(self, consumer: str) -> str | None:
+        """Give the number or alias behind a pseudonym; None once it was destroyed.
+
+        It is read each time and kept nowhere, so that what was destroyed is gone at once.
+        """
+        async with self._pool.connection() as connection:
+            values = {"book": self._book, "consumer": consumer}
+            cursor = await connection.execute(SELECT_ADDRESS, values)
+            row = await cursor.fetchone()
+        return None if row is None else self._unwrap(row[0], f"address/{consumer}").decode()
 
     def _end_turn(self, ended: object) -> None:
         if self._turn is ended:

@@ -1,0 +1,104 @@
+"""How far a pushed message has come, and when it may be offered to its gateway next."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+from ledger.facts.base import Fact
+from ledger.facts.handover import (
+    MtCancelled,
+    MtHandedOver,
+    MtHandoverRefused,
+    MtHandoverUnknown,
+)
+from ledger.facts.traffic import DeliveryReceived, MtEmitted, MtSubmitted
+
+State = Literal["waiting", "unknown", "refused", "handed_over", "cancelled"]
+
+ATTEMPTS = 5
+"""How often at most a message is offered."""
+FREE_ATTEMPTS = 3
+"""After how many attempts a free message whose last one is unknown is left as it is."""
+UNKNOWN_PAUSE = timedelta(minutes=5)
+REFUSED_PAUSE = timedelta(minutes=1)
+"""After the first refusal; four times as long after each further one."""
+IN_DOUBT = timedelta(minutes=10)
+"""How long the handover of a charged message may stay unknown before somebody has to look."""
+
+
+class Pushed(NamedTuple):
+    """How far a pushed message has come; `since` is when its last step was."""
+
+    emitted: MtEmitted
+    since: datetime
+    state: State = "waiting"
+    attempts: int = 0
+    refusals: int = 0
+
+    @property
+    def mt(self) -> str:
+        """The message's id."""
+        return self.emitted.ref.mt
+
+    @property
+    def charged(self) -> bool:
+        """Whether a charge rides on it."""
+        return self.emitted.ref.charge is not None
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether it may still be kept from going out, or from going out again."""
+        if self.state == "unknown":
+            return not self.charged
+        return self.state in {"waiting", "refused"}
+
+    def after(self, fact: Fact) -> "Pushed":
+        """Take in what happened to the message next."""
+        match fact:
+            case MtHandoverUnknown():
+                return self._replace(state="unknown", attempts=fact.attempt, since=fact.occurred_at)
+            case MtHandedOver() | MtSubmitted() | DeliveryReceived():
+                return self._replace(state="handed_over", since=fact.occurred_at)
+            case MtHandoverRefused():
+                refusals = self.refusals + 1
+                return self._replace(state="refused", refusals=refusals, since=fact.occurred_at)
+            case MtCancelled():
+                return self._replace(state="cancelled", since=fact.occurred_at)
+            case _:
+                return self
+
+
+_Step = (
+    MtHandoverUnknown
+    | MtHandedOver
+    | MtHandoverRefused
+    | MtCancelled
+    | MtSubmitted
+    | DeliveryReceived
+)
+
+
+def all_pushed(facts: Iterable[Fact]) -> dict[str, Pushed]:
+    """Fold the pushed messages among `facts`, by their ids."""
+    found: dict[str, Pushed] = {}
+    for fact in facts:
+        if isinstance(fact, MtEmitted):
+            if fact.pushed:
+                found[fact.ref.mt] = Pushed(fact, fact.occurred_at)
+        elif isinstance(fact, _Step) and fact.ref.mt in found:
+            found[fact.ref.mt] = found[fact.ref.mt].after(fact)
+    return found
+
+
+def due_at(state: State, attempts: int, since: datetime, *, charged: bool) -> datetime | None:
+    """Give when a message may be offered next; None where it never is by itself."""
+    match state:
+        case "waiting":
+            return since
+        case "refused" if attempts < ATTEMPTS:
+            # A clock that jumped may leave more attempts than pauses were meant for.
+            return since + REFUSED_PAUSE * 4 ** min(attempts - 1, ATTEMPTS)
+        case "unknown" if not charged and attempts < FREE_ATTEMPTS:
+            return since + UNKNOWN_PAUSE
+        case _:
+            return None
