@@ -174,6 +174,7 @@ class Trade(History):
             SubscriptionRequested(
                 ref=ref,
                 mo=derived_id(self.book, "mo", name),
+                confirm="OK",
                 expires_at=at + timedelta(hours=1),
                 occurred_at=at,
             ),
