@@ -7,12 +7,13 @@ file goes on as it was; to end something there are `closed_codes`, `withdrawn_ke
 `suspended_services`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from api.catalogue_entry import Entry
 from api.catalogue_kinds import (
@@ -24,12 +25,22 @@ from api.catalogue_kinds import (
     ResumedService,
     Service,
     SuspendedService,
+    TestNumber,
     WithdrawnKeyword,
 )
 from api.catalogue_terms import MerchantContract, OperatorContract, Tariff
 from api.catalogue_values import Moment, Name
+from ledger.commands.numbers import NumberWanted
 from ledger.decisions.catalogue import Requested
-from ledger.rules.toml_file import STRICT, Document, FileInvalid, ListOf, Problem
+from ledger.rules.toml_file import (
+    STRICT,
+    Document,
+    FileInvalid,
+    ListOf,
+    place_text,
+    plain_words,
+)
+from ledger.rules.toml_file import Problem as FileProblem
 from ledger.rules.toml_lines import Place
 
 
@@ -56,6 +67,7 @@ class Contents(BaseModel):
     merchant_contracts: ListOf[MerchantContract] = ()
     suspended_services: ListOf[SuspendedService] = ()
     resumed_services: ListOf[ResumedService] = ()
+    test_numbers: ListOf[TestNumber] = ()
 
     def entries(self) -> Iterator[tuple[Place, Entry]]:
         """Give every entry with its place."""
@@ -66,7 +78,13 @@ class Contents(BaseModel):
                 yield (name, number), entry
 
 
-def read_catalogue(raw: bytes, name: str, book: str, zone: str) -> list[Requested]:
+Asked = Requested | NumberWanted
+"""What one entry asks for: a fact, or a number that has no pseudonym yet."""
+WhereIs = Callable[[Place], FileProblem]
+"""Says where a place is, as a problem without a text; its line is 0 where there are no lines."""
+
+
+def read_catalogue(raw: bytes, name: str, book: str, zone: str) -> list[Asked]:
     """Read a file, called `name`, for a book whose days are told in `zone`.
 
     Raises:
@@ -76,32 +94,79 @@ def read_catalogue(raw: bytes, name: str, book: str, zone: str) -> list[Requeste
     try:
         document = Document(raw)
     except ValueError as error:
-        problem = Problem(0, "", f"is no TOML file: {error}")
+        problem = FileProblem(0, "", f"is no TOML file: {error}")
         raise CatalogueFileInvalid(name, [problem]) from error
     contents = document.validated(Contents)
     problems = [*document.problems]
     if contents is not None and contents.book != book:
-        text = f"is meant for the book {contents.book}, not for {book}"
-        problems.append(document.problem(("book",), text))
+        problems.append(document.problem(("book",), _other_book(contents.book, book)))
     if contents is None or problems:
         raise CatalogueFileInvalid(name, problems)
-    return list(_requested(contents, document, zone))
+    return list(_asked(contents, lambda place: document.problem(place, ""), zone))
 
 
-def _requested(contents: Contents, document: Document, zone: str) -> Iterator[Requested]:
+def read_values(values: Mapping[str, object], book: str, zone: str) -> list[Asked]:
+    """Read what a file would say, as values that came otherwise; a day or instant is a text.
+
+    Raises:
+        CatalogueFileInvalid: as for a file; the places have no lines.
+    """
+    try:
+        contents = Contents.model_validate(_with_moments(values))
+    except ValidationError as error:
+        wrong = error.errors()
+        problems = [FileProblem(0, place_text(one["loc"]), plain_words(one)) for one in wrong]
+        raise CatalogueFileInvalid("the catalogue", problems) from error
+    if contents.book != book:
+        problem = FileProblem(0, "book", _other_book(contents.book, book))
+        raise CatalogueFileInvalid("the catalogue", [problem])
+    return list(_asked(contents, lambda place: FileProblem(0, place_text(place), ""), zone))
+
+
+def _other_book(meant: str, book: str) -> str:
+    return f"is meant for the book {meant}, not for {book}"
+
+
+def _with_moments(values: Mapping[str, object]) -> dict[str, object]:
+    """Turn the days and instants of a JSON value into what a TOML file gives for them."""
+    found = dict(values)
+    if "effective_from" in found:
+        found["effective_from"] = _moment(found["effective_from"])
+    for name, entries in found.items():
+        if isinstance(entries, list):
+            found[name] = [_entry(one) for one in cast("list[object]", entries)]
+    return found
+
+
+def _entry(entry: object) -> object:
+    if not isinstance(entry, dict) or "effective_from" not in entry:
+        return cast("object", entry)
+    values = cast("dict[str, object]", entry)
+    return {**values, "effective_from": _moment(values["effective_from"])}
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    for kind in (date, datetime):
+        with suppress(ValueError):
+            return kind.fromisoformat(value)
+    return value
+
+
+def _asked(contents: Contents, where: WhereIs, zone: str) -> Iterator[Asked]:
     """Give what each entry asks for, in the order in which the file is written."""
     entries = list(contents.entries())
-    for place, entry in sorted(entries, key=lambda each: document.problem(each[0], "").line):
+    for place, entry in sorted(entries, key=lambda each: where(each[0]).line):
         since = _instant(entry.effective_from or contents.effective_from, zone)
+        if isinstance(entry, TestNumber):
+            yield entry.wanted(since, str(where(place)), _fields(place, entry, 0, where))
+            continue
         for number, fact in enumerate(entry.facts(since)):
-            yield Requested(
-                fact,
-                str(document.problem(place, "")),
-                _fields(place, entry, number, document),
-            )
+            yield Requested(fact, str(where(place)), _fields(place, entry, number, where))
 
 
-def _fields(place: Place, entry: Entry, number: int, document: Document) -> dict[str, str]:
+def _fields(place: Place, entry: Entry, number: int, where: WhereIs) -> dict[str, str]:
     """Write where each field of an entry's fact stands: `line 41: tariffs[2].price`.
 
     `number` counts the facts of the entry from 0: those of a code follow its operators.
@@ -111,7 +176,7 @@ def _fields(place: Place, entry: Entry, number: int, document: Document) -> dict
         steps["operator"] = (*place, "operators", number)
     if entry.effective_from is None:
         steps["effective_from"] = ("effective_from",)
-    found = {field: document.problem(step, "") for field, step in steps.items()}
+    found = {field: where(step) for field, step in steps.items()}
     return {field: str(found[field]) for field in sorted(found, key=lambda each: found[each].line)}
 
 

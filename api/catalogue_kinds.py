@@ -1,13 +1,24 @@
 """Who sells what and where: the entries of a catalogue file, and the facts that each asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
 from api.catalogue_entry import Entry
-from api.catalogue_values import Category, Choice, Line, Moment, Name, Operator, ShortCode, Words
+from api.catalogue_values import (
+    Category,
+    Choice,
+    Line,
+    Moment,
+    Name,
+    Operator,
+    Sender,
+    ShortCode,
+    Words,
+)
+from ledger.commands.numbers import NumberWanted
 from ledger.decisions.catalogue import CatalogueFact
 from ledger.facts import catalogue
 from ledger.facts.book import GatewayDeclared
@@ -213,3 +224,24 @@ class ResumedService(Entry):
             service=self.service, merchant=self.merchant, effective_from=since
         )
         return [fact]
+
+
+class TestNumber(Entry):
+    """A number whose messages earn nobody anything; it is recorded by its pseudonym alone."""
+
+    operator: Operator
+    code: ShortCode
+    sender: Sender
+    label: Line
+
+    def wanted(self, since: datetime, place: str, fields: Mapping[str, str]) -> NumberWanted:
+        """Ask for it from an instant on."""
+        return NumberWanted(
+            operator=self.operator,
+            short_code=self.code,
+            sender=self.sender,
+            label=self.label,
+            effective_from=since,
+            place=place,
+            fields=fields,
+        )

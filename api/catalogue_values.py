@@ -67,3 +67,5 @@ Words = Annotated[
 ]
 """A keyword however it is written; kept as matching reads it."""
 Choice = Annotated[str, AfterValidator(_words), Field(min_length=1, max_length=64)]
+Sender = Annotated[str, Field(min_length=1, max_length=128, pattern=r"\S")]
+"""A number or alias as the operator tells it; never written into a fact."""

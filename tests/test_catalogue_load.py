@@ -1,18 +1,26 @@
-"""The command that takes in a change of the catalogue: judged by what is true as it is written."""
+"""The commands that change the catalogue: judged by what is true as it is written."""
 
 from datetime import timedelta
 
 import msgspec
 import pytest
 
-from ledger.commands.catalogue import load_catalogue
+from ledger.commands.catalogue import (
+    declare_test_number,
+    load_catalogue,
+    resume_service,
+    suspend_service,
+    withdraw_test_number,
+)
 from ledger.commands.desk import Settled
+from ledger.commands.numbers import NumberWanted
 from ledger.decisions.catalogue import CatalogueFact, CatalogueRefused, Requested
-from ledger.decisions.refusals import RulesOutdated
-from ledger.facts.catalogue import MerchantRegistered
+from ledger.decisions.refusals import RulesOutdated, ServiceNotDeclared
+from ledger.facts import catalogue as entries
+from ledger.facts.catalogue import MerchantRegistered, ServiceResumed, ServiceSuspended
 from ledger.facts.traffic import MoReceived
 from tests.support.book import ORIGIN, Book, ChangedRules, in_memory, overtaken
-from tests.support.builders import NOON, ON_DELIVERED, mo, tariff
+from tests.support.builders import DONATION, NOON, ON_DELIVERED, ORANGE, SFR, code, mo, tariff
 
 PAST = NOON - timedelta(days=1)
 RENAMED = MerchantRegistered(merchant="ludotel", name="Ludotel et fils", effective_from=PAST)
@@ -83,3 +91,154 @@ class TestLoad:
         other.desk._loaded = "others"  # noqa: SLF001 - as after an edit of the settings
         with pytest.raises(RulesOutdated):
             load(other, RENAMED)
+
+
+def suspend(book: Book, service: str = "quiz", why: str = "complaints") -> Settled:
+    """Suspend a service at noon."""
+    return book.run(suspend_service(book.desk, service, why, ORIGIN, NOON))
+
+
+def resume(book: Book, service: str = "quiz") -> Settled:
+    """Resume a service a day later."""
+    return book.run(resume_service(book.desk, service, ORIGIN, NOON + timedelta(days=1)))
+
+
+class TestSuspend:
+    """A service that shall sell nothing."""
+
+    def test_happens_at_once_also_in_a_book_with_traffic(self) -> None:
+        book = in_memory()
+        book.receive(mo())
+        (recorded,) = suspend(book).appended
+        assert recorded.fact == ServiceSuspended(
+            service="quiz", merchant="ludotel", reason="complaints", effective_from=NOON
+        )
+        assert recorded.actor == ORIGIN.actor
+        assert book.desk.catalogue.suspended("quiz", NOON)
+
+    def test_of_a_service_that_nobody_declared_is_refused(self) -> None:
+        book = in_memory()
+        before = book.rows
+        with pytest.raises(ServiceNotDeclared):
+            suspend(book, "nope")
+        with pytest.raises(ServiceNotDeclared):
+            resume(book, "nope")
+        assert book.rows == before
+
+    def test_repeated_records_nothing(self) -> None:
+        book = in_memory()
+        suspend(book)
+        assert suspend(book, why="others").appended == ()
+        resume(book)
+        assert resume(book).appended == ()
+        assert len(book.facts(ServiceSuspended)) == len(book.facts(ServiceResumed)) == 1
+
+    def test_raced_by_another_records_one(self) -> None:
+        book = in_memory()
+        other = book.beside()
+        assert overtaken(book, lambda: suspend(book), lambda: suspend(other)).appended == ()
+        assert len(book.facts(ServiceSuspended)) == 1
+
+    def test_is_not_ended_where_it_never_was(self) -> None:
+        book = in_memory()
+        with pytest.raises(CatalogueRefused, match="quiz is not suspended then"):
+            resume(book)
+
+
+def number(**changed: object) -> NumberWanted:
+    """Give a number of Orange's on the code that is captured on delivery."""
+    given = {
+        "operator": ORANGE,
+        "short_code": ON_DELIVERED,
+        "sender": "alias-1",
+        "label": "our own telephone",
+        "effective_from": NOON,
+        "place": "here",
+    }
+    return NumberWanted(**{**given, **changed})
+
+
+def declare(book: Book, **changed: object) -> tuple[str, Settled]:
+    """Declare a number for testing at noon."""
+    return book.run(declare_test_number(book.desk, number(**changed), ORIGIN, NOON))
+
+
+class TestTestNumber:
+    """A number to test with."""
+
+    def test_is_named_as_its_messages_are(self) -> None:
+        book = in_memory()
+        consumer, _ = declare(book)
+        book.receive(mo(sender="alias-1"))
+        received = book.facts(MoReceived)[-1]
+        assert received.consumer == consumer
+        assert book.desk.catalogue.is_test(consumer, NOON)
+
+    def test_is_another_with_another_operator_and_in_another_group(self) -> None:
+        # A French alias means somebody only together with its operator and the code's group.
+        book = in_memory(code(DONATION, SFR))
+        found = {
+            declare(book)[0],
+            declare(book, operator=SFR)[0],
+            declare(book, short_code=DONATION)[0],
+        }
+        assert len(found) == 3
+
+    def test_stands_in_no_fact(self) -> None:
+        book = in_memory()
+        declare(book, sender="+33 6 12 34 56 78")
+        assert b"612345678" not in b"".join(row.data for row in book.rows)
+        assert not any("612345678" in tag for row in book.rows for tag in row.tags)
+
+    @pytest.mark.parametrize(
+        ("sender", "label"),
+        [
+            ("alias-1", "this is alias-1"),
+            ("+33612345678", "Jo, 33 6 12 34 56 78"),
+        ],
+    )
+    def test_whose_label_would_tell_it_is_refused(self, sender: str, label: str) -> None:
+        book = in_memory()
+        before = book.rows
+        with pytest.raises(CatalogueRefused, match="tells the number itself"):
+            declare(book, sender=sender, label=label)
+        assert book.rows == before
+
+    def test_on_a_code_that_the_operator_never_opened_is_refused(self) -> None:
+        book = in_memory()
+        with pytest.raises(CatalogueRefused, match=f"{DONATION} is not open with {SFR} by then"):
+            declare(book, operator=SFR, short_code=DONATION)
+
+    def test_declared_again_records_nothing_and_has_the_same_name(self) -> None:
+        book = in_memory()
+        first, _ = declare(book)
+        again, settled = declare(book)
+        assert again == first
+        assert settled.appended == ()
+
+    def test_of_a_file_may_name_a_code_that_the_same_file_opens(self) -> None:
+        book = in_memory()
+        opened = code("81500", SFR, effective_from=NOON)
+        asked = [
+            Requested(opened, "line 1"),
+            number(operator=SFR, short_code="81500", place="line 2"),
+        ]
+        settled = book.run(load_catalogue(book.desk, asked, ORIGIN, NOON, has_traffic=False))
+        assert [type(one.fact) for one in settled.appended] == [
+            entries.ShortCodeOpened,
+            entries.TestNumberDeclared,
+        ]
+
+    def test_withdrawn_is_an_ordinary_consumer_again(self) -> None:
+        book = in_memory()
+        consumer, _ = declare(book)
+        later = NOON + timedelta(days=1)
+        book.run(withdraw_test_number(book.desk, consumer, ORIGIN, later))
+        assert not book.desk.catalogue.is_test(consumer, later)
+        again = book.run(withdraw_test_number(book.desk, consumer, ORIGIN, later))
+        assert again.appended == ()
+
+    def test_that_nobody_declared_is_not_withdrawn(self) -> None:
+        book = in_memory()
+        with pytest.raises(CatalogueRefused, match="is not declared for testing then"):
+            book.run(withdraw_test_number(book.desk, "1_" + "a" * 32, ORIGIN, NOON))

@@ -41,6 +41,7 @@ __all__ = [
     "Problem",
     "Requested",
     "RulesAt",
+    "as_recorded",
     "change",
 ]
 
@@ -81,7 +82,7 @@ def change(
         raise CatalogueRefused([Problem("the book", "is not open yet")])
     news, problems = _news(asked, catalogue)
     if news:
-        then = catalogue.advance(_as_recorded(news, catalogue))
+        then = catalogue.advance(as_recorded(news, catalogue))
         prospect = prospect_of(catalogue.book, then, news, judged_by.rules_at)
         problems += _back_dated(prospect, judged_by)
         problems += entry_problems(prospect)
@@ -164,7 +165,7 @@ def _since(fact: Fact) -> datetime:
     return fact.effective_from
 
 
-def _as_recorded(news: Iterable[Requested], catalogue: Catalogue) -> Iterator[Recorded]:
+def as_recorded(news: Iterable[Requested], catalogue: Catalogue) -> Iterator[Recorded]:
     """Place what is new after the catalogue's last fact, to see what would come of it."""
     for position, asked in enumerate(news, start=catalogue.position + 1):
         yield Recorded("", position, None, f"new {position}", None, None, "", None, asked.fact)
