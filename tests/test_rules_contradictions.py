@@ -76,6 +76,16 @@ confidence = "memory"
         nested = self.CROSSING.replace("x1xx", "91xx").format(kind=kind, says=says[kind])
         parse_pack((OTHER + nested).encode(), "x.toml")
 
+    @pytest.mark.parametrize("step", ["registration", "consent", "paid_transaction"])
+    def test_of_a_subscription_with_a_step_that_is_no_message_are_refused(self, step: str) -> None:
+        rule = (
+            f'[[consent]]\nto = "subscription"\nsteps = ["{step}", "confirming_mo"]\n'
+            'from = "unknown"\nsource = "a text"\nconfidence = "memory"\n'
+        )
+        [(line, place, why)] = told(OTHER + rule)
+        assert (line, place) == (line_of(OTHER + rule, "[[consent]]"), "consent[1]")
+        assert why.endswith(f"a subscription is agreed to by messages, not by {step}")
+
     def test_of_a_range_that_sells_only_what_it_may_not_sell_are_refused(self) -> None:
         text = edited(OTHER, ("allowed = true", "allowed = false\nonly = true"))
         [(line, place, why)] = told(text)

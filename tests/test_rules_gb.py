@@ -7,6 +7,7 @@ import pytest
 from ledger.decisions.spending import Spent, reached
 from ledger.facts.catalogue import MerchantRegistered
 from ledger.facts.charges import ChargeAuthorized, ChargeRefused
+from ledger.facts.consent import OptedOut
 from ledger.facts.traffic import KeywordUnmatched, MtEmitted
 from ledger.money import Rate
 from ledger.rules.pack import load_pack
@@ -169,6 +170,11 @@ class TestStory:
         kinds = {type(one.fact) for one in happened.appended}
         assert {KeywordUnmatched, MtEmitted} <= kinds
         assert not kinds & {ChargeAuthorized, ChargeRefused}
+
+    def test_stops_all_services_of_the_code_by_stop_all(self, shop: Given) -> None:
+        message = mo("Stop all", smsc="ee", sender="+447700900123", short_code="80999")
+        stopped = shop.when(message).fact(OptedOut)
+        assert (stopped.short_code, stopped.service) == ("80999", None)
 
     def test_invites_nobody_for_want_of_a_charter(self) -> None:
         assert book_of("gb").at(NOON).solicitations is None

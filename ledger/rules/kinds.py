@@ -50,12 +50,22 @@ class MoChargeRule(Rule):
         return f"free: {', '.join(self.free) or 'none'}; otherwise taxed as {self.taxed_as}"
 
 
+_MESSAGES = {"mo", "confirming_mo"}
+
+
 class ConsentRule(Rule):
     """What a consumer must have done before something may happen, in order."""
 
     about: ClassVar = "consent to {to}"
     to: Literal["purchase", "solicitation", "subscription"]
     steps: SomeOf[Literal["mo", "confirming_mo", "registration", "paid_transaction", "consent"]]
+
+    @model_validator(mode="after")
+    def _can_be_proved(self) -> Self:
+        """A subscription starts on messages alone: a step nobody can take would never be asked."""
+        if self.to == "subscription" and (other := sorted(set(self.steps) - _MESSAGES)):
+            raise ValueError(f"a subscription is agreed to by messages, not by {', '.join(other)}")
+        return self
 
     @property
     def shown(self) -> str:
