@@ -18,6 +18,8 @@ CODE_PLACEHOLDERS = frozenset({"code", "publisher", "desk"})
 """What the texts of a short code may name: its error, STOP and CONTACT."""
 OFFER_PLACEHOLDERS = frozenset({"service", "price", "every", "confirm", "code"})
 """What the offer of a subscription may name; `{confirm}` is the word that agrees to it."""
+NOTICE_PLACEHOLDERS = frozenset({"service", "price", "spent", "publisher", "desk", "code"})
+"""What the notice of a price may name; `{spent}` is what the service has cost so far."""
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -26,7 +28,7 @@ _BASIC = frozenset(
 _EXTENSION = frozenset("\f^{}\\[~]|€")
 """Written as an escape and a second septet. Source: 3GPP TS 23.038 6.2.1.1."""
 _GSM = _BASIC | _EXTENSION
-_FILLED_IN = REPLY_PLACEHOLDERS | CODE_PLACEHOLDERS | OFFER_PLACEHOLDERS
+_FILLED_IN = REPLY_PLACEHOLDERS | CODE_PLACEHOLDERS | OFFER_PLACEHOLDERS | NOTICE_PLACEHOLDERS
 _PART = {"gsm7": 153, "ucs2": 67}
 """Units of one part of a concatenated message, its header of 6 octets taken off."""
 

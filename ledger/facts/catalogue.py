@@ -76,6 +76,8 @@ class ShortCodeOpened(Fact, frozen=True, kw_only=True, tag="short_code_opened.v1
     error_text: str
     stop_text: str
     contact_text: str
+    notice_text: str = ""
+    """Tells the price again: `{service}`, `{price}`, `{spent}`; empty: the text of CONTACT does."""
     effective_from: Instant
 
     @property
