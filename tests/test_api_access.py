@@ -27,6 +27,7 @@ TABLE = {
     "/exchanges/{mo}": ("GET", f"/exchanges/{'0' * 32}", AUDITORS),
     "/consumers/{consumer}/trail": ("GET", f"/consumers/1_{'0' * 32}/trail", AUDITORS),
     "/facts": ("GET", "/facts", AUDITORS),
+    "/audit-exports": ("POST", "/audit-exports", {"regulator", "admin"}),
 }  # fmt: skip
 OPEN = {"/livez", "/readyz", "/openapi.json", "/problems/{name}"}
 BODIES = {
@@ -39,6 +40,7 @@ BODIES = {
         "text": "",
     },
     "/receipts": {"gateway": GATEWAY, "mt": "0" * 32, "outcome": "delivered"},
+    "/audit-exports": {"first_day": "2000-01-01", "last_day": "2000-01-01"},
 }
 ADMITTED = {200, 404, 422}
 """What a key that may come in is answered here, for most addresses lead to nothing."""

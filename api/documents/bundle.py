@@ -1,13 +1,16 @@
 """Writes an export's files into a folder, page by page, so that its size is no matter."""
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
+from stat import S_IFREG
 from types import TracebackType
 from typing import Self
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import msgspec
 
@@ -51,6 +54,7 @@ class Bundle:
     """The files of one export in a folder that is nobody else's; a context."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.types: Counter[str] = Counter()
         self.files: dict[str, File] = {}
@@ -107,3 +111,15 @@ def paths(folder: Path) -> Iterable[str]:
     """Name the files in an export's folder, the manifest last."""
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return sorted(found, key=lambda name: (name == MANIFEST, name))
+
+
+def zipped(folder: Path, archive: Path) -> None:
+    """Put an export's files into one archive, the same bytes for the same files."""
+    with ZipFile(archive, "x", ZIP_DEFLATED) as out:
+        for name in paths(folder):
+            # A file's own time and owner would make each archive another.
+            entry = ZipInfo(name)
+            entry.compress_type = ZIP_DEFLATED
+            entry.external_attr = (S_IFREG | 0o644) << 16
+            with (folder / name).open("rb") as read, out.open(entry, "w", force_zip64=True) as put:
+                shutil.copyfileobj(read, put)

@@ -45,25 +45,22 @@ async def write_export(
 
     Raises:
         BookNotOpen: nothing was ever recorded.
-        PeriodRefused: the days can hold no fact, or `through` is beyond the book.
+        PeriodRefused: the days can hold no fact, or `through` is none of their positions.
         UnknownConsumer, UnknownShortCode: nothing at all is recorded of it.
     """
     scope = wanted.scope
     asked, opened = await _opened(ask, book)
-    (first,) = await ask(picking(book, [1]))
-    check(scope, local_day(first.recorded_at, opened.zone), local_day(now, opened.zone))
-    if wanted.through is not None and wanted.through > asked.head:
-        raise PeriodRefused("through_position", f"the book is at position {asked.head}")
+    await _refuse_empty(asked, scope, now)
     after, upto = await stretch(asked, scope.first_day, scope.last_day)
-    upto = upto if wanted.through is None else max(after, min(upto, wanted.through))
+    if wanted.through is not None:
+        upto = _cut(asked, Stretch(after, upto), wanted.through)
     await _refuse_unknown(asked, scope)
     with Bundle(folder) as bundle:
         async for rows in _pages(asked, scope, Stretch(after, upto), show):
             await asyncio.to_thread(bundle.add, rows)
         await asyncio.to_thread(bundle.end_facts)
-        last = await ask(picking(book, [upto]))
         contents = Contents(
-            *(opened, scope, after, upto, last[0].recorded_at if last else None),
+            *(opened, scope, after, upto, (await _at(asked, upto)).recorded_at),
             *(bundle.types, await _in_force(asked, Stretch(after, upto))),
         )
         for name, content in rule_files(contents.adopted).items():
@@ -80,6 +77,30 @@ async def _opened(ask: Ask, book: str) -> tuple[Asked, BookOpened]:
     fact = REGISTRY.decode(row).fact
     assert isinstance(fact, BookOpened)
     return Asked(ask, book, fact.zone, head), fact
+
+
+async def _refuse_empty(asked: Asked, scope: Scope, now: datetime) -> None:
+    """See that the days are days of the book.
+
+    Raises: PeriodRefused.
+    """
+    first, last = await _at(asked, 1), await _at(asked, asked.head)
+    # A clock that was set back must not take today's facts for tomorrow's.
+    today = max(now, last.recorded_at)
+    check(scope, local_day(first.recorded_at, asked.zone), local_day(today, asked.zone))
+
+
+def _cut(asked: Asked, among: Stretch, through: int) -> int:
+    """Give where a stretch ends if nothing after `through` were there yet.
+
+    Raises: PeriodRefused.
+    """
+    if through > asked.head:
+        raise PeriodRefused("through_position", f"the book is at position {asked.head}")
+    if through <= among.after:
+        wrong = f"position {through} was recorded before the first day"
+        raise PeriodRefused("through_position", wrong)
+    return min(among.upto, through)
 
 
 def _tags(scope: Scope) -> tuple[str, ...]:
@@ -116,6 +137,11 @@ async def _pages(
             yield [row for row in rows if wanted.issubset(row.tags)]
             show(after + len(rows) - among.after, among.upto - among.after)
     show(among.upto - among.after, among.upto - among.after)
+
+
+async def _at(asked: Asked, position: int) -> StoredRow:
+    (row,) = await asked.ask(picking(asked.book, [position]))
+    return row
 
 
 async def _found(

@@ -51,7 +51,7 @@ class Contents(NamedTuple):
     scope: Scope
     after_position: int
     through_position: int
-    through_recorded_at: datetime | None
+    through_recorded_at: datetime
     types: Mapping[str, int]
     adopted: Sequence[Recorded]
 
@@ -79,7 +79,6 @@ def rule_files(adopted: Iterable[Recorded]) -> dict[str, bytes]:
 def manifest(contents: Contents, files: Mapping[str, File]) -> bytes:
     """Write the manifest; of the same facts it is the same, byte for byte."""
     opened, scope = contents.opened, contents.scope
-    recorded_at = contents.through_recorded_at
     return _json(
         {
             "format": FORMAT,
@@ -101,7 +100,7 @@ def manifest(contents: Contents, files: Mapping[str, File]) -> bytes:
             "complete": {
                 "after_position": contents.after_position,
                 "through_position": contents.through_position,
-                "recorded_at": instant_text(recorded_at) if recorded_at else None,
+                "recorded_at": instant_text(contents.through_recorded_at),
             },
             "facts": {
                 "count": sum(contents.types.values()),
