@@ -173,6 +173,15 @@ KINDS: Mapping[type[Exception], Kind] = {
     refusals.FindingAlreadyClosed: Kind(
         HTTPStatus.CONFLICT, "finding-already-closed", "The finding was closed before"
     ),
+    refusals.UnknownSubscription: Kind(
+        HTTPStatus.NOT_FOUND, "unknown-subscription", "No such subscription began here"
+    ),
+    refusals.SubscriptionEnded: Kind(
+        HTTPStatus.CONFLICT, "subscription-ended", "The subscription was stopped"
+    ),
+    refusals.RenewalNotDue: Kind(
+        HTTPStatus.CONFLICT, "renewal-not-due", "Nothing of the subscription is due now"
+    ),
     refusals.UnknownShortCode: Kind(
         HTTPStatus.NOT_FOUND, "unknown-short-code", "No such short code was opened"
     ),

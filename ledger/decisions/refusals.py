@@ -27,6 +27,9 @@ Refusal
 ├── OtherContent            the same id was used before, for something else
 ├── UnknownFinding          no such finding was opened in this book
 ├── FindingAlreadyClosed    the finding was closed before, otherwise
+├── UnknownSubscription     this book knows no such subscription, or it never began
+├── SubscriptionEnded       the subscription was stopped, so it is not renewed
+├── RenewalNotDue           nothing of the subscription is due now; kept as a fact of its own
 └── RulesOutdated           other rules were adopted than those this process decides by
 
 A refusal says what happened and carries data. How it is told to whom is the faces' matter.
@@ -261,6 +264,35 @@ class PeriodRefused(Refusal):
     def __init__(self, field: str, why: str) -> None:
         super().__init__(why)
         self.field = field
+
+
+class UnknownSubscription(Refusal):
+    """This book knows no such subscription, or it never began, or it is another merchant's."""
+
+    def __init__(self, subscription: str) -> None:
+        super().__init__(f"no subscription {subscription} began in this book")
+        self.subscription = subscription
+
+
+class SubscriptionEnded(Refusal):
+    """The subscription was stopped, so it is not renewed; that it was asked for is a fact."""
+
+    def __init__(self, subscription: str, position: int) -> None:
+        super().__init__(f"the subscription {subscription} was stopped")
+        self.subscription = subscription
+        self.position = position
+
+
+class RenewalNotDue(Refusal):
+    """Nothing of the subscription is due now; that it was asked for is a fact of its own."""
+
+    def __init__(self, subscription: str, rule: str, due_at: str, position: int) -> None:
+        when = f"; due at {due_at}" if due_at else ""
+        super().__init__(f"{rule.replace('_', ' ')}{when}")
+        self.subscription = subscription
+        self.rule = rule
+        self.due_at = due_at
+        self.position = position
 
 
 _HOW_MANY = {True: "a merchant", False: "no merchant"}
