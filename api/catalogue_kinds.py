@@ -77,6 +77,7 @@ class Code(Entry):
     error_text: Line
     stop_text: Line
     contact_text: Line
+    notice_text: Line | None = None
 
     def facts(self, since: datetime) -> Sequence[CatalogueFact]:
         """Open it with each operator."""
@@ -91,6 +92,7 @@ class Code(Entry):
                 error_text=self.error_text,
                 stop_text=self.stop_text,
                 contact_text=self.contact_text,
+                notice_text=self.notice_text or "",
                 effective_from=since,
             )
             for operator in self.operators

@@ -84,6 +84,22 @@ class TestServicesAndCodes:
             ]
             assert what in problems[0][1]
 
+    @pytest.mark.parametrize(
+        ("notice", "text"),
+        [
+            # 128 letters, "Stars", "3.00 EUR", "9999.99 EUR" and nine marks: 161.
+            ("x" * 128 + " : {service} : {price}, {spent}.", "the notice for stars takes 161"),
+            ("{prix}", "{prix} is no placeholder that may stand here"),
+        ],
+    )
+    def test_may_have_a_notice_of_one_message(self, notice: str, text: str) -> None:
+        contact = SMALL[SMALL.index("contact_text") :].partition("\n")[0]
+        problems = told(edited(SMALL, (contact, f'{contact}\nnotice_text = "{notice}"')))
+        assert {place for place, _ in problems} == {"codes[1].notice_text"}
+        assert [what for _, what in problems if what.startswith(text)]
+        right = f'{contact}\nnotice_text = "{"x" * 127} : {{service}} : {{price}}, {{spent}}."'
+        assert wanted(edited(SMALL, (contact, right)), empty_book())
+
     def test_have_a_contact_that_fits_with_every_publisher(self) -> None:
         long = "P" * 130
         text = edited(SMALL, ('publisher = "Astro"', f'publisher = "{long}"'))

@@ -31,7 +31,13 @@ from ledger.facts.catalogue import (
     TestNumberWithdrawn,
 )
 from ledger.rules.inforce import Rules
-from ledger.texts import CODE_PLACEHOLDERS, overflow, render, template_problems
+from ledger.texts import (
+    CODE_PLACEHOLDERS,
+    NOTICE_PLACEHOLDERS,
+    overflow,
+    render,
+    template_problems,
+)
 
 
 def entry_problems(prospect: Prospect) -> Iterator[Problem]:
@@ -94,9 +100,12 @@ def _opened(fact: ShortCodeOpened, prospect: Prospect, rules: Rules) -> Iterator
         yield from prospect.unregistered(fact, fact.dedicated_to, "dedicated_to")
     yield from unseen(fact, ("publisher", "desk"), prospect)
     values = {"code": fact.short_code, "publisher": fact.publisher, "desk": fact.desk}
-    for field in ("error_text", "stop_text", "contact_text"):
+    for field in ("error_text", "stop_text", "contact_text", "notice_text"):
         template: str = getattr(fact, field)
-        wrong = template_problems(template, CODE_PLACEHOLDERS)
+        if field == "notice_text" and not template:
+            continue
+        placeholders = NOTICE_PLACEHOLDERS if field == "notice_text" else CODE_PLACEHOLDERS
+        wrong = template_problems(template, placeholders)
         long = overflow(render(template, values, BOUNDLESS), room_of(rules))
         for text in wrong or filter(None, [long]):
             yield from prospect.problem(text, (fact, field))

@@ -14,9 +14,12 @@ from ledger.decisions.catalogue_request import Blame, Problem, Prospect
 from ledger.decisions.catalogue_services import BOUNDLESS, reply, room_of
 from ledger.decisions.catalogue_terms import charged_legs
 from ledger.decisions.subscribed import every_text
-from ledger.facts.catalogue import KeywordAssigned
+from ledger.facts.catalogue import KeywordAssigned, ShortCodeOpened
 from ledger.rules.inforce import Rules
 from ledger.texts import overflow, price_text, render
+
+MOST_SPENT = 9_999_990_000
+"""The most that a notice has room to tell, in micros: nobody spends that much on one service."""
 
 
 def sale_problems(prospect: Prospect) -> Iterator[Problem]:
@@ -103,14 +106,25 @@ def _its_texts(sale: Sale, moment: Moment) -> Iterator[Problem]:
     if long := overflow(reply(service, moment.short_code, price), room):
         blamed: tuple[Blame, ...] = ((service, "reply_text"), *sale.blamed)
         yield from moment.prospect.problem(f"the answer of {sale.about} {long}", *blamed)
-    values = {"code": moment.short_code, "publisher": service.publisher, "desk": service.desk}
     if long := overflow(_offer(sale, price, moment.rules), room):
         blamed = (service, "subscription"), *sale.blamed
         yield from moment.prospect.problem(f"the offer of {sale.about} {long}", *blamed)
     for opened in moment.openings:
-        if long := overflow(render(opened.contact_text, values, BOUNDLESS), room):
-            blamed = (opened, "contact_text"), (service, "publisher"), *sale.blamed
-            yield from moment.prospect.problem(f"CONTACT for {service.service} {long}", *blamed)
+        for field, text, about in _of_the_code(opened, sale, price):
+            if long := overflow(text, room):
+                blamed = (opened, field), (service, "publisher"), *sale.blamed
+                yield from moment.prospect.problem(f"{about} for {service.service} {long}", *blamed)
+
+
+def _of_the_code(opened: ShortCodeOpened, sale: Sale, price: str) -> Iterator[tuple[str, str, str]]:
+    """Give the free texts that name a service: the field, the whole text, and what it is."""
+    service = sale.service
+    values = {"code": opened.short_code, "publisher": service.publisher, "desk": service.desk}
+    yield "contact_text", render(opened.contact_text, values, BOUNDLESS), "CONTACT"
+    if opened.notice_text:
+        spent = price_text(MOST_SPENT, sale.tariff.currency)
+        more = {"service": service.name, "price": price, "spent": spent}
+        yield "notice_text", render(opened.notice_text, values | more, BOUNDLESS), "the notice"
 
 
 def _offer(sale: Sale, price: str, rules: Rules) -> str:
