@@ -521,6 +521,11 @@ class TestLimit:
         steps = (bought(), asking("s-1"), asking("s-2", service="tournoi"))
         refused(given(*steps).when(asking("s-3")), "limit_without_return", count=2)
 
+    def test_counts_after_a_return_of_the_same_instant_or_a_clock_set_back(self) -> None:
+        back = given(bought(), mo("JEU"), asking("s-1"), later(-MINUTE / 2)).when(asking("s-2"))
+        back.then(some(SolicitationAllowed, count=2))
+        refused(given(book=back.book).when(asking("s-3")), "limit_without_return", count=2)
+
     def test_is_one_places_when_two_ask_for_the_last(self) -> None:
         book = in_memory()
         given(bought(), asking("s-1"), book=book)

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
+from ledger.decisions import solicited
 from ledger.decisions.pushed import Priced, pushed, pushed_mt_id
 from ledger.decisions.refusals import (
     ConflictingSolicitation,
@@ -31,13 +32,15 @@ from ledger.facts.solicitations import (
     SolicitationRule,
 )
 from ledger.facts.tags import TRADE, tag
-from ledger.facts.traffic import KeywordMatched, MoReceived, MtEmitted, MtRef
+from ledger.facts.traffic import MoReceived, MtEmitted, MtRef
 from ledger.log.rows import Interest, Query
 from ledger.texts import segments
 from ledger.words import derived_id
 
 MOST_PARTS = 10
 """Of one message; more than any telephone is sure to put together again."""
+
+_SHORTEST = timedelta(microseconds=1)
 
 NextOpening = Callable[[datetime], datetime | None]
 UseRule = SolicitationRule | Literal["expired"]
@@ -48,10 +51,6 @@ _DEALINGS = frozenset(
 )
 """What the consumer stopped and what they paid, wherever it was."""
 _TRACES = _DEALINGS | {stored_name(MoReceived)}
-_COUNTED = frozenset(
-    stored_name(fact)
-    for fact in (KeywordMatched, SolicitationAllowed, SolicitationExpired, MtEmitted)
-)
 
 
 def solicitation_id(book: str, asker: str, asked: str) -> str:
@@ -62,11 +61,10 @@ def solicitation_id(book: str, asker: str, asked: str) -> str:
 def rests_on(ref: SolicitationRef, known: Known) -> Query:
     """Give the facts that an asking is judged by."""
     consumer = tag("consumer", ref.consumer)
-    counter = (consumer, tag("merchant", ref.merchant), tag("code", ref.short_code))
     return (
         Interest((tag("solicitation", ref.solicitation),)),
         Interest((consumer,), _TRACES),
-        Interest(counter, _COUNTED),
+        solicited.interest(solicited.counter_of(ref)),
         Interest((TRADE,), after=known.catalogue.position),
     )
 
@@ -135,13 +133,17 @@ def _content(ref: SolicitationRef) -> tuple[str, ...]:
 
 
 def _allowed(case: Case) -> SolicitationAllowed:
+    """Allow it after every return that is known: by a clock set back, it would count nowhere."""
+    returned_at = case.standing.returned_at
+    since = case.now if returned_at is None else returned_at + _SHORTEST
+    at = max(case.now, since)
     return SolicitationAllowed(
         ref=case.ref,
         count=case.count + 1,
         limit=case.charter.limit_without_return,
         charter=case.charter.charter,
-        expires_at=case.now + timedelta(seconds=case.charter.reserved_seconds),
-        occurred_at=case.now,
+        expires_at=at + timedelta(seconds=case.charter.reserved_seconds),
+        occurred_at=at,
     )
 
 

@@ -13,8 +13,11 @@ from ledger.decisions import opt_out
 from ledger.facts.base import Fact
 from ledger.facts.charges import ChargeAuthorized, ChargeCaptured, ChargeRef, ChargeRefunded
 from ledger.facts.consent import OptedOut
+from ledger.facts.registry import stored_name
 from ledger.facts.solicitations import SolicitationAllowed, SolicitationExpired, SolicitationRef
+from ledger.facts.tags import tag
 from ledger.facts.traffic import KeywordMatched, MtEmitted
+from ledger.log.rows import Interest
 
 
 class Counter(NamedTuple):
@@ -23,6 +26,19 @@ class Counter(NamedTuple):
     consumer: str
     short_code: str
     merchant: str
+
+
+_COUNTED = frozenset(
+    stored_name(fact)
+    for fact in (KeywordMatched, SolicitationAllowed, SolicitationExpired, MtEmitted)
+)
+
+
+def interest(counter: Counter) -> Interest:
+    """Give the facts that a counter is counted from."""
+    tags = (("consumer", counter.consumer), ("code", counter.short_code))
+    named = (*tags, ("merchant", counter.merchant))
+    return Interest(tuple(tag(kind, value) for kind, value in named), _COUNTED)
 
 
 class Allowance(NamedTuple):
