@@ -5,6 +5,9 @@ from projections.charges.table import PROJECTION as CHARGES
 from projections.expected.table import PROJECTION as EXPECTED
 from projections.merchant_accounts.table import PROJECTION as MERCHANT_ACCOUNTS
 from projections.opt_outs.table import PROJECTION as OPT_OUTS
+from projections.outbox.table import PROJECTION as OUTBOX
+from projections.rates.table import PROJECTION as RATES
+from projections.solicitation_counters.table import PROJECTION as SOLICITATION_COUNTERS
 from projections.table import Projection
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -13,6 +16,9 @@ PROJECTIONS: tuple[Projection, ...] = (
     CHARGES,
     OPT_OUTS,
     EXPECTED,
+    RATES,
+    SOLICITATION_COUNTERS,
+    OUTBOX,
 )
 
 
