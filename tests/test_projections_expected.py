@@ -99,7 +99,8 @@ class TestAMonth:
     def test_leaves_out_what_others_gave_back(self, connection: psycopg.Connection) -> None:
         trade = Trade()
         captured(trade, "a", "2026-07-10T15:00:00")
-        trade.refunded("a", paris("2026-07-11T12:00:00"), by="merchant", price=1_000_000)
+        directly = {"by": "merchant", "channel": "transfer", "borne_by": "merchant"}
+        trade.refunded("a", paris("2026-07-11T12:00:00"), 1_000_000, **directly)
         (found,) = month(connection, trade, JULY)
         assert found.total.all == Figures(captured=ONE)
 

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from ledger.facts.charges import ChargeAuthorized, ChargeRefunded, ChargeWrittenOff
 from ledger.facts.consent import OptedOut, OptOutLifted
 from ledger.facts.solicitations import SolicitationAllowed, SolicitationRef
 from ledger.facts.subscriptions import (
@@ -18,11 +17,10 @@ from ledger.facts.subscriptions import (
     SubscriptionStopped,
 )
 from ledger.facts.traffic import KeywordMatched, KeywordUnmatched
-from ledger.money import Waterfall
 from ledger.spans import Period
-from ledger.words import derived_id, local_day
+from ledger.words import derived_id
 from projections.fold import AnyFold, Context
-from tests.support.history import OPENING, ZONE, History, reference, waterfall
+from tests.support.history import OPENING, ZONE, History, reference
 
 PARIS = Context(ZONE)
 
@@ -69,66 +67,6 @@ class Trade(History):
                 reason="unknown_keyword",
                 catalogue_position=1,
                 test=ref.test,
-                occurred_at=at,
-            ),
-        )
-
-    def again(self, name: str, at: datetime) -> None:
-        """Authorize a released charge once more, for another attempt."""
-        standing, day = self._charges[name], local_day(at, ZONE)
-        assert standing.state == "released"
-        self._charges[name] = standing._replace(state="authorized", authorized_day=day)
-        self.add(
-            at,
-            ChargeAuthorized(
-                ref=standing.ref,
-                amounts=standing.amounts,
-                currency="EUR",
-                captures_on="delivered",
-                was="released",
-                released_day=standing.authorized_day,
-                value_day=day,
-                occurred_at=at,
-            ),
-        )
-
-    def refunded(self, name: str, at: datetime, by: str = "operator", price: int = 0) -> None:
-        """Give a captured charge back: by the operator as a whole, by others a price of it."""
-        ref, amounts, _, _ = self._charges[name]
-        whole: Waterfall | None = amounts if by == "operator" else None
-        self.add(
-            at,
-            ChargeRefunded(
-                refund=derived_id("refund", name, by),
-                ref=ref,
-                by=by,
-                channel="bill" if whole else "transfer",
-                price=whole.price if whole else price,
-                taken_back=whole,
-                borne_by="each_its_part" if whole else "merchant",
-                reason="asked",
-                currency="EUR",
-                captured_day=local_day(at, ZONE),
-                value_day=local_day(at, ZONE),
-                occurred_at=at,
-            ),
-        )
-
-    def written_off(self, name: str, at: datetime, reason: str = "unpaid") -> None:
-        """Let the operator not pay a captured charge."""
-        ref, amounts, _, _ = self._charges[name]
-        self.add(
-            at,
-            ChargeWrittenOff(
-                write_off=derived_id("write-off", name),
-                ref=ref,
-                reason=reason,
-                amounts=amounts,
-                borne_by="merchant",
-                note="",
-                currency="EUR",
-                captured_day=local_day(at, ZONE),
-                value_day=local_day(at, ZONE),
                 occurred_at=at,
             ),
         )
@@ -262,8 +200,8 @@ _NEXT: dict[str | None, tuple[str, ...]] = {
     None: ("authorized",),
     "authorized": ("unresolved", "released", "captured"),
     "unresolved": ("released", "captured"),
-    "released": ("captured", "again"),
-    "again": ("released", "captured"),
+    "released": ("captured", "authorized_again"),
+    "authorized_again": ("released", "captured"),
     "captured": ("refunded", "written_off"),
     "refunded": (),
     "written_off": (),
@@ -308,6 +246,3 @@ def both_ways(fold: AnyFold, trade: Trade, cuts: Sequence[int]) -> tuple[dict, d
     a, b, c = (fold.fold(part, PARIS) for part in parts)
     combine: Callable[[dict, dict], dict] = fold.combine
     return combine(combine(a, b), c), combine(a, combine(b, c))
-
-
-__all__ = ["PARIS", "Trade", "both_ways", "cycle", "folded_in_ranges", "trades", "waterfall"]

@@ -1,0 +1,1 @@
+"""What was asked for, charged, earned and stopped, by day."""
