@@ -27,12 +27,13 @@ from ledger.rules.inforce import Cap, Subscriptions
 from ledger.spans import Period, Window
 from ledger.words import derived_id
 from tests.support.belgium import BELGIAN, BOTH, SUBSCRIBED
-from tests.support.book import Book, ChangedRules, in_memory, overtaken, together
+from tests.support.book import Book, in_memory, overtaken, together
 from tests.support.builders import NOON, ON_DELIVERED, dlr, keyword, tariff
 from tests.support.builders import mo as french_mo
 from tests.support.given import Some, given, some
 from tests.support.subscribers import (
     PRICE,
+    ChangedBelgian,
     last_mt,
     on,
     sms,
@@ -50,14 +51,6 @@ STARTED = (
     some(ChargeAuthorized, ref__leg="mt", was="new"),
     some(Emitted, kind="renewal", pushed=False, billing_code=f"P{PRICE}"),
 )
-
-
-class ChangedBelgian(ChangedRules):
-    """The Belgian rules, some of them changed."""
-
-    def __init__(self, **changes: object) -> None:
-        super(ChangedRules, self).__init__(BELGIAN.pack, BELGIAN.settings)
-        self._changes = changes
 
 
 WEEKLY = Period(1, "week")

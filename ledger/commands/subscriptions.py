@@ -54,7 +54,7 @@ async def renew_subscription(
     return settled
 
 
-async def stop_subscription(  # noqa: PLR0913 - who, what, why and when, each once
+async def stop_subscription(
     desk: Desk, subscription: str, by: Stopper, reason: str, origin: Origin, now: datetime
 ) -> Settled:
     """End a subscription for its merchant, a regulator or whoever asked them; once.
