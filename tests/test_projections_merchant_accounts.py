@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 
 from projections.balances.fold import BALANCES
-from projections.charges.fold import CHARGES
+from projections.charges.fold import CHARGES, Charge
 from projections.fold import Context
 from projections.merchant_accounts.fold import MERCHANT_ACCOUNTS, Account, States
 from tests.support.history import LAST, LATER, NOON, History, histories, paris
@@ -25,6 +25,15 @@ JULY, AUGUST = date(2026, 7, 1), date(2026, 8, 1)
 
 def account(month: date) -> Account:
     return Account("acme", month, "72345", "20801", "quiz", "EUR")
+
+
+EARNED = States(earned=1, earned_micros=1_000_000, price_micros=3_000_000, tax_micros=500_000)
+"""A captured charge of 3.00, and nothing else."""
+
+
+def is_somebodys(charge: Charge) -> bool:
+    ref = charge.standing.ref
+    return ref.merchant is not None and not ref.test
 
 
 def merchants(history: History) -> dict[Account, States]:
@@ -151,6 +160,84 @@ class TestMerchantAccounts:
             ("72345", "20801", "quiz", "bolt"),
         }
 
+    def test_hold_what_is_tried_again_as_pending_in_the_month_of_that(self) -> None:
+        history = History()
+        history.exchange("a", paris("2026-07-31T12:00:00"))
+        history.released("a", paris("2026-07-31T13:00:00"))
+        history.authorized_again("a", paris("2026-08-02T12:00:00"))
+        assert merchants(history) == {
+            account(JULY): States(),
+            account(AUGUST): States(pending=1, pending_micros=1_000_000),
+        }
+
+    def test_earn_what_was_billed_and_never_allowed(self) -> None:
+        # An operator billed an MO of a merchant's beyond a cap: it pays it, and so do we.
+        history = History()
+        sold = {"merchant": "acme", "service": "quiz", "merchant_contract": "c" * 32}
+        history.unauthorized("a", NOON, **sold)
+        assert merchants(history) == {account(JULY): EARNED}
+
+    def test_know_nothing_of_what_nobody_sold_or_a_test_bought(self) -> None:
+        history = History()
+        history.unauthorized("a", NOON)
+        history.exchange("b", NOON, test=True)
+        history.captured("b", LATER)
+        history.refunded("b", LAST)
+        assert merchants(history) == {}
+
+
+class TestRefunds:
+    """What is given back of a merchant's charges, each of 3.00 of which it earned 1.00."""
+
+    def sold(self) -> History:
+        history = History()
+        history.exchange("a", NOON)
+        history.captured("a", LATER)
+        return history
+
+    def test_stand_in_the_month_of_the_refund_and_leave_what_was_earned(self) -> None:
+        history = self.sold()
+        history.refunded("a", paris("2026-08-01T00:00:01"))
+        assert merchants(history) == {
+            account(JULY): EARNED,
+            # The operator takes its 1.25 back, and 1.00 of that was the merchant's.
+            account(AUGUST): States(refunded=1, refunded_micros=1_000_000),
+        }
+
+    @pytest.mark.parametrize(
+        ("by", "borne_by", "lost"),
+        [
+            # We paid 2.00 of the price back, and the contract says that the merchant bears it.
+            ("aggregator", "merchant", 2_000_000),
+            ("aggregator", "aggregator", 0),
+            # The merchant paid it itself and bears it: we owe it what we did.
+            ("merchant", "merchant", 0),
+            # It paid for us: we owe it 2.00 more.
+            ("merchant", "aggregator", -2_000_000),
+        ],
+    )
+    def test_paid_directly_lower_what_we_owe_as_the_contract_says(
+        self, by: str, borne_by: str, lost: int
+    ) -> None:
+        history = self.sold()
+        how = {"by": by, "borne_by": borne_by, "channel": "transfer"}
+        history.refunded("a", LAST, 2_000_000, **how)
+        (states,) = merchants(history).values()
+        assert (states.refunded, states.refunded_micros) == (1, lost)
+
+    @pytest.mark.parametrize(("borne_by", "lost"), [("merchant", 1_000_000), ("aggregator", 0)])
+    def test_are_told_apart_from_what_is_written_off(self, borne_by: str, lost: int) -> None:
+        history = self.sold()
+        history.written_off("a", paris("2026-08-15T10:00:00"), "unpaid", borne_by)
+        assert merchants(history) == {
+            account(JULY): EARNED,
+            account(AUGUST): States(written_off=1, written_off_micros=lost),
+        }
+
+
+class TestLaws:
+    """What holds after any history."""
+
     @given(history=histories())
     def test_count_every_charge_in_one_state_and_never_less_than_none(
         self, history: History
@@ -159,17 +246,20 @@ class TestMerchantAccounts:
         for end in range(len(facts) + 1):
             found = MERCHANT_ACCOUNTS.fold(facts[:end], PARIS).values()
             charges = CHARGES.fold(facts[:end], PARIS)
-            assert all(number >= 0 for states in found for number in states)
-            counted = sum(states.pending + states.released + states.earned for states in found)
-            assert counted == len(charges)
+            # What a merchant paid on our behalf is less than nothing lost.
+            states = [one._replace(refunded_micros=0) for one in found]
+            assert all(number >= 0 for one in states for number in one)
+            counted = sum(one.pending + one.released + one.earned for one in states)
+            assert counted == sum(map(is_somebodys, charges.values()))
 
     @given(history=histories())
-    def test_earn_what_the_books_owe_the_merchant(self, history: History) -> None:
-        earned: dict[str, int] = {}
+    def test_owe_what_the_books_owe_the_merchant(self, history: History) -> None:
+        owed: dict[str, int] = {}
         for key, states in merchants(history).items():
-            earned[key.merchant] = earned.get(key.merchant, 0) + states.earned_micros
-        owed = dict.fromkeys(earned, 0)
+            lost = states.refunded_micros + states.written_off_micros
+            owed[key.merchant] = owed.get(key.merchant, 0) + states.earned_micros - lost
+        booked = dict.fromkeys(owed, 0)
         for key, moved in BALANCES.fold(history.recorded, PARIS).items():
-            if key.account == "merchant_accrued":
-                owed[key.party] += moved.credit - moved.debit
-        assert earned == owed
+            if key.account in {"merchant_accrued", "refunds_borne_by_merchant"}:
+                booked[key.party] += moved.credit - moved.debit
+        assert owed == booked

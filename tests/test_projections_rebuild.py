@@ -133,9 +133,10 @@ class TestRebuild:
 
     @pytest.mark.usefixtures("live")
     def test_takes_the_place_of_an_older_version(self, connection: psycopg.Connection) -> None:
-        newer = CHARGES._replace(fold=replace(CHARGES.fold, version=2))
+        next_version = CHARGES.fold.version + 1
+        newer = CHARGES._replace(fold=replace(CHARGES.fold, version=next_version))
         rebuild(connection, "fr", newer)
-        assert standings(connection, "fr")["charges"] == ("charges", 2, 13, False)
+        assert standings(connection, "fr")["charges"] == ("charges", next_version, 13, False)
         # The older code, still running somewhere, leaves it alone from then on.
         connection.execute("UPDATE projection_positions SET position = 12")
         Engine(connection, "fr", [CHARGES]).catch_up()

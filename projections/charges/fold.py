@@ -1,8 +1,11 @@
-"""Folds the facts of a charge's life into one row: its terms, and the state it is in."""
+"""Folds the facts of a charge's life into one row: its terms, its state, what was given back.
+
+Where it stands goes by its latest fact; what was given back adds up.
+"""
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ledger.facts import (
     access,
@@ -23,26 +26,32 @@ from ledger.facts.charges import (
     ChargeAuthorized,
     ChargeCaptured,
     ChargeRef,
+    ChargeRefunded,
     ChargeReleased,
     ChargeUnresolved,
+    ChargeWrittenOff,
 )
 from ledger.money import Waterfall
 from projections.fold import Context, Fold, facts_of
 
+Life = ChargeAuthorized | ChargeUnresolved | ChargeReleased | ChargeCaptured
+Taken = ChargeRefunded | ChargeWrittenOff
+
 
 class Authorization(NamedTuple):
-    """What the authorizing fact alone knows."""
+    """What the latest authorizing fact alone knows, or the capture of what was never allowed."""
 
     position: int
-    at: datetime
-    captures_on: CaptureEvent
+    at: datetime | None
+    """None where it was billed without an authorization."""
+    captures_on: CaptureEvent | None
 
 
-class Charge(NamedTuple):
-    """A charge as its latest fact leaves it; without `authorized` where that fact was not read."""
+class Standing(NamedTuple):
+    """Where a charge stands, and on which terms."""
 
     position: int
-    """Of the latest fact."""
+    """Of the fact that brought it there."""
     state: str
     since: datetime
     """When it entered this state."""
@@ -58,71 +67,112 @@ class Charge(NamedTuple):
     """The message whose receipt brought it into this state."""
     reason: str | None = None
     """Why it was released, while it is."""
+
+
+class Charge(NamedTuple):
+    """What a range of facts says of one charge; what it does not say is None, or adds nothing."""
+
+    position: int
+    """Of the latest fact."""
+    standing: Standing | None = None
     authorized: Authorization | None = None
+    refunded: int = 0
+    """What the consumer got back, in micros, tax included."""
+    written_off: str | None = None
+    """Why the operator does not pay it."""
 
 
 def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[str, Charge]]:
-    fact = recorded.fact
-    position = recorded.position
+    fact, position = recorded.fact, recorded.position
+    assert isinstance(fact, Life | Taken), type(fact).__name__
     match fact:
-        case ChargeAuthorized():
-            found = Authorization(position, fact.occurred_at, fact.captures_on)
-            charge = _charge(position, "authorized", fact)._replace(authorized=found)
-        case ChargeUnresolved():
-            charge = _charge(position, "unresolved", fact)
-        case ChargeReleased():
-            charge = _charge(position, "released", fact)._replace(mt=fact.mt, reason=fact.reason)
-        case ChargeCaptured():
-            charge = _charge(position, "captured", fact)._replace(mt=fact.mt, late=fact.late)
+        case ChargeRefunded():
+            change = Charge(position, refunded=fact.price)
+        case ChargeWrittenOff():
+            change = Charge(position, written_off=fact.reason)
         case _:
-            raise AssertionError(type(fact).__name__)
-    yield charge.ref.charge, charge
+            change = Charge(position, _standing(position, fact), _authorization(position, fact))
+    yield fact.ref.charge, change
 
 
-def _charge(
-    position: int,
-    state: str,
-    fact: ChargeAuthorized | ChargeUnresolved | ChargeReleased | ChargeCaptured,
-) -> Charge:
-    authorized_day = fact.value_day if isinstance(fact, ChargeAuthorized) else fact.authorized_day
-    return Charge(
+def _standing(position: int, fact: Life) -> Standing:
+    standing = Standing(
         position=position,
-        state=state,
+        state=_STATES[type(fact)],
         since=fact.occurred_at,
         state_day=fact.value_day,
         ref=fact.ref,
         amounts=fact.amounts,
         currency=fact.currency,
-        authorized_day=authorized_day,
+        authorized_day=fact.value_day,
     )
+    match fact:
+        case ChargeAuthorized():
+            return standing
+        case ChargeUnresolved():
+            return standing._replace(authorized_day=fact.authorized_day)
+        case ChargeReleased():
+            released = standing._replace(authorized_day=fact.authorized_day, mt=fact.mt)
+            return released._replace(reason=fact.reason)
+        case ChargeCaptured():
+            captured = standing._replace(authorized_day=fact.authorized_day, mt=fact.mt)
+            return captured._replace(late=fact.late)
+
+
+_STATES = {
+    ChargeAuthorized: "authorized",
+    ChargeUnresolved: "unresolved",
+    ChargeReleased: "released",
+    ChargeCaptured: "captured",
+}
+
+
+def _authorization(position: int, fact: Life) -> Authorization | None:
+    if isinstance(fact, ChargeAuthorized):
+        return Authorization(position, fact.occurred_at, fact.captures_on)
+    if isinstance(fact, ChargeCaptured) and fact.was == "unauthorized":
+        return Authorization(position, None, None)
+    return None
 
 
 def _merge(earlier: Charge, later: Charge) -> Charge:
-    """Keep the later by position, and the authorization of whichever knows it."""
-    latest = later if later.position >= earlier.position else earlier
-    authorized = earlier.authorized or later.authorized
-    return latest if latest.authorized is authorized else latest._replace(authorized=authorized)
+    """Keep the later standing and authorization, each by its position, and add the rest up."""
+    return Charge(
+        position=max(earlier.position, later.position),
+        standing=_latest(earlier.standing, later.standing),
+        authorized=_latest(earlier.authorized, later.authorized),
+        refunded=earlier.refunded + later.refunded,
+        written_off=earlier.written_off or later.written_off,
+    )
+
+
+P = TypeVar("P", Standing, Authorization)
+
+
+def _latest(one: P | None, other: P | None) -> P | None:
+    if one is None or other is None:
+        return one or other
+    return one if one.position > other.position else other
 
 
 CHARGES = Fold(
     name="charges",
-    version=1,
+    version=2,
     reads=frozenset(
         {
             charges.ChargeAuthorized,
             charges.ChargeUnresolved,
             charges.ChargeReleased,
             charges.ChargeCaptured,
+            charges.ChargeRefunded,
+            charges.ChargeWrittenOff,
         }
     ),
     ignores=facts_of(
         *(book, traffic, handover, consent, subscriptions, solicitations, notices, findings),
         *(catalogue, access),
     )
-    | {
-        *(charges.ChargeRefused, charges.RefundRefused),
-        *(charges.ChargeRefunded, charges.ChargeWrittenOff),
-    },
+    | {charges.ChargeRefused, charges.RefundRefused},
     changes=_changes,
     merge=_merge,
 )

@@ -1,7 +1,8 @@
 """Asks the list of charges: a merchant's page by page, and those that still wait for an answer.
 
 A page is found by its end, which never moves: charges that come meanwhile stand before it or
-where their day puts them, and none that was there is shown twice or left out.
+where their day puts them, and none that was there is shown twice or left out. A charge that is
+tried again after it had failed moves to the day of that, as a new one would.
 """
 
 from collections.abc import Callable
@@ -16,10 +17,10 @@ _FIELDS: LiteralString = """
 SELECT
     charge, state, since, state_day, late, mt, reason,
     authorized_day, authorized_at, authorized_position, captures_on,
-    leg, mo, consumer, merchant, service, category, short_code, operator, tariff,
-    operator_contract, merchant_contract, rules, acting,
+    leg, mo, subscription, cycle, consumer, merchant, service, category, keyword,
+    short_code, operator, tariff, operator_contract, merchant_contract, rules, acting, test,
     currency, price_micros, tax_micros, operator_micros, aggregator_micros, merchant_micros,
-    position
+    refunded_micros, written_off, position
 FROM charges
 WHERE book = %(book)s
 """
@@ -45,6 +46,16 @@ ORDER BY state_day DESC, authorized_position DESC
 LIMIT %(limit)s + 1
 """
 )
+_UNATTRIBUTED: LiteralString = (
+    _FIELDS
+    + """
+AND merchant IS NULL
+AND state_day BETWEEN %(first)s AND %(last)s
+AND (state_day, authorized_position) < (%(day)s, %(position)s)
+ORDER BY state_day DESC, authorized_position DESC
+LIMIT %(limit)s + 1
+"""
+)
 _ONE: LiteralString = _FIELDS + "AND charge = %(charge)s"
 _WAITING: LiteralString = """
 SELECT charge, authorized_at, operator, short_code, leg
@@ -64,7 +75,8 @@ class Charge(NamedTuple):
     """A charge with its terms and present state; amounts in micros.
 
     `since` is when it entered its state and `state_day` the local day of that: of a captured or
-    released charge, when it was settled.
+    released charge, when it was settled. Without a merchant it is unattributed: an operator
+    billed what nobody sold. Without `authorized_at` it was billed and never authorized.
     """
 
     charge: str
@@ -75,28 +87,34 @@ class Charge(NamedTuple):
     mt: str | None
     reason: str | None
     authorized_day: date
-    authorized_at: datetime
+    authorized_at: datetime | None
     authorized_position: int
-    captures_on: str
+    captures_on: str | None
     leg: str
-    mo: str
+    mo: str | None
+    subscription: str | None
+    cycle: date | None
     consumer: str
-    merchant: str
-    service: str
+    merchant: str | None
+    service: str | None
     category: str
+    keyword: str | None
     short_code: str
     operator: str
     tariff: str
     operator_contract: str
-    merchant_contract: str
+    merchant_contract: str | None
     rules: str
     acting: str
+    test: bool
     currency: str
     price: int
     tax: int
     operator_share: int
     aggregator_share: int
     merchant_share: int
+    refunded: int
+    written_off: str | None
     position: int
 
 
@@ -180,6 +198,20 @@ def earned(
         return _page(rows, limit, lambda charge: charge.state_day)
 
     return Read(PROJECTION, _EARNED, shape, params | period._asdict() | after._asdict())
+
+
+def unattributed(
+    limit: int,
+    period: Period = Period(),  # noqa: B008 - an immutable tuple
+    after: PageEnd = NEWEST,
+) -> Read[Page]:
+    """Ask for what operators billed and nobody sold, by the day of the capture, newest first."""
+
+    def shape(rows: Rows) -> Page:
+        return _page(rows, limit, lambda charge: charge.state_day)
+
+    params = {"limit": limit} | period._asdict() | after._asdict()
+    return Read(PROJECTION, _UNATTRIBUTED, shape, params)
 
 
 def one(charge: str) -> Read[Charge | None]:

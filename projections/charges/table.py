@@ -2,53 +2,81 @@
 
 from typing import Any
 
-from projections.charges.fold import CHARGES, Charge
+from projections.charges.fold import CHARGES, Charge, Standing
 from projections.table import Projection, Table
 
+# A range may hold what was given back and not how the charge came to stand where it does. It has
+# no row to propose then, and the charge has one already: its capture always comes before.
 _UPSERT = """
+WITH delta AS (
+    SELECT *
+    FROM json_to_recordset(%(rows)s::json) AS delta (
+        charge text,
+        position bigint,
+        state text,
+        since timestamptz,
+        state_day date,
+        late boolean,
+        mt text,
+        reason text,
+        authorized_day date,
+        authorized_at timestamptz,
+        authorized_position bigint,
+        captures_on text,
+        leg text,
+        mo text,
+        subscription text,
+        cycle date,
+        consumer text,
+        merchant text,
+        service text,
+        category text,
+        keyword text,
+        short_code text,
+        operator text,
+        tariff text,
+        operator_contract text,
+        merchant_contract text,
+        rules text,
+        acting text,
+        test boolean,
+        currency text,
+        price_micros bigint,
+        tax_micros bigint,
+        operator_micros bigint,
+        aggregator_micros bigint,
+        merchant_micros bigint,
+        refunded_micros bigint,
+        written_off text
+    )
+),
+
+taken AS (
+    UPDATE {table} AS live SET
+        position = delta.position,
+        refunded_micros = live.refunded_micros + delta.refunded_micros,
+        written_off = coalesce(live.written_off, delta.written_off)
+    FROM delta
+    WHERE
+        live.book = %(book)s
+        AND live.charge = delta.charge
+        AND delta.state IS NULL
+        AND delta.position > live.position
+)
+
 INSERT INTO {table} AS live (
     book, charge, position, state, since, state_day, late, mt, reason,
     authorized_day, authorized_at, authorized_position, captures_on,
-    leg, mo, consumer, merchant, service, category, short_code, operator, tariff,
-    operator_contract, merchant_contract, rules, acting,
-    currency, price_micros, tax_micros, operator_micros, aggregator_micros, merchant_micros
+    leg, mo, subscription, cycle, consumer, merchant, service, category, keyword,
+    short_code, operator, tariff, operator_contract, merchant_contract, rules, acting, test,
+    currency, price_micros, tax_micros, operator_micros, aggregator_micros, merchant_micros,
+    refunded_micros, written_off
 )
 SELECT
     %(book)s,
     delta.*
-FROM json_to_recordset(%(rows)s::json) AS delta (
-    charge text,
-    position bigint,
-    state text,
-    since timestamptz,
-    state_day date,
-    late boolean,
-    mt text,
-    reason text,
-    authorized_day date,
-    authorized_at timestamptz,
-    authorized_position bigint,
-    captures_on text,
-    leg text,
-    mo text,
-    consumer text,
-    merchant text,
-    service text,
-    category text,
-    short_code text,
-    operator text,
-    tariff text,
-    operator_contract text,
-    merchant_contract text,
-    rules text,
-    acting text,
-    currency text,
-    price_micros bigint,
-    tax_micros bigint,
-    operator_micros bigint,
-    aggregator_micros bigint,
-    merchant_micros bigint
-)
+FROM delta
+WHERE delta.state IS NOT NULL
 ON CONFLICT (book, charge) DO UPDATE SET
 position = excluded.position,
 state = excluded.state,
@@ -57,30 +85,47 @@ state_day = excluded.state_day,
 late = excluded.late,
 mt = excluded.mt,
 reason = excluded.reason,
-authorized_at = coalesce(live.authorized_at, excluded.authorized_at),
-authorized_position = coalesce(live.authorized_position, excluded.authorized_position),
-captures_on = coalesce(live.captures_on, excluded.captures_on)
+authorized_day = excluded.authorized_day,
+authorized_at = CASE
+    WHEN excluded.authorized_position IS NULL THEN live.authorized_at
+    ELSE excluded.authorized_at
+END,
+authorized_position = coalesce(excluded.authorized_position, live.authorized_position),
+captures_on = coalesce(excluded.captures_on, live.captures_on),
+tariff = excluded.tariff,
+operator_contract = excluded.operator_contract,
+merchant_contract = excluded.merchant_contract,
+rules = excluded.rules,
+price_micros = excluded.price_micros,
+tax_micros = excluded.tax_micros,
+operator_micros = excluded.operator_micros,
+aggregator_micros = excluded.aggregator_micros,
+merchant_micros = excluded.merchant_micros,
+refunded_micros = live.refunded_micros + excluded.refunded_micros,
+written_off = coalesce(live.written_off, excluded.written_off)
 WHERE excluded.position > live.position
 """
 
 
 def _row(key: str, charge: Charge) -> dict[str, Any]:
-    ref, amounts, authorized = charge.ref, charge.amounts, charge.authorized
-    return {
+    row: dict[str, Any] = {
         "charge": key,
         "position": charge.position,
-        "state": charge.state,
-        "since": charge.since,
-        "state_day": charge.state_day,
-        "late": charge.late,
-        "mt": charge.mt,
-        "reason": charge.reason,
-        "authorized_day": charge.authorized_day,
-        "authorized_at": authorized.at if authorized else None,
-        "authorized_position": authorized.position if authorized else None,
-        "captures_on": authorized.captures_on if authorized else None,
+        "refunded_micros": charge.refunded,
+        "written_off": charge.written_off,
+    }
+    if charge.authorized is not None:
+        row["authorized_at"] = charge.authorized.at
+        row["authorized_position"] = charge.authorized.position
+        row["captures_on"] = charge.authorized.captures_on
+    return row if charge.standing is None else row | _standing(charge.standing)
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    ref, amounts = standing.ref, standing.amounts
+    return {
+        **{name: getattr(standing, name) for name in _STATE},
         **{name: getattr(ref, name) for name in _TERMS},
-        "currency": charge.currency,
         "price_micros": amounts.price,
         "tax_micros": amounts.tax,
         "operator_micros": amounts.operator,
@@ -89,10 +134,15 @@ def _row(key: str, charge: Charge) -> dict[str, Any]:
     }
 
 
-_TERMS = (
-    *("leg", "mo", "consumer", "merchant", "service", "category", "short_code", "operator"),
-    *("tariff", "operator_contract", "merchant_contract", "rules", "acting"),
+_STATE = (
+    *("state", "since", "state_day", "late", "mt", "reason"),
+    *("authorized_day", "currency"),
 )
-"""What is kept of a charge's reference, under the same names."""
+_TERMS = (
+    *("leg", "mo", "subscription", "cycle", "consumer", "merchant", "service", "category"),
+    *("keyword", "short_code", "operator", "tariff", "operator_contract", "merchant_contract"),
+    *("rules", "acting", "test"),
+)
+"""What is kept of a charge's standing and reference, under the same names."""
 
 PROJECTION = Projection(CHARGES, Table(CHARGES.name, _UPSERT, _row))

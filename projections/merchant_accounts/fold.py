@@ -1,9 +1,10 @@
 """Folds charges into what each merchant has in every state of its money.
 
 A charge is in one state at a time. It is counted in the month of its authorization while it is
-pending or released, and in the month of its capture once it is earned. Each fact says which
-state and day it leaves, so every change is a sum and nothing is looked up. This rests on a
-charge's amounts being the same on all its facts.
+pending or released, and in the month of its capture once it is earned. It stays earned there when
+it is given back or written off: that is counted beside it, in the month in which it happens. Each
+fact says which state and day it leaves, so every change is a sum and nothing is looked up. This
+rests on a charge's amounts being the same on all its facts.
 """
 
 from collections.abc import Iterator
@@ -28,13 +29,21 @@ from ledger.facts.base import Recorded
 from ledger.facts.charges import (
     ChargeAuthorized,
     ChargeCaptured,
+    ChargeRefunded,
     ChargeReleased,
     ChargeUnresolved,
+    ChargeWrittenOff,
 )
 from ledger.money import Waterfall
+from ledger.postings import Account as Books
+from ledger.postings import postings
 from projections.fold import Context, Fold, facts_of
 
-Change = ChargeAuthorized | ChargeUnresolved | ChargeReleased | ChargeCaptured
+Moved = ChargeAuthorized | ChargeUnresolved | ChargeReleased | ChargeCaptured
+Taken = ChargeRefunded | ChargeWrittenOff
+
+_OWED_TO_THE_MERCHANT = frozenset({Books.MERCHANT_ACCRUED, Books.REFUNDS_BORNE_BY_MERCHANT})
+"""Where the books hold what we owe a merchant, and what it bears of refunds that we paid."""
 
 
 class Account(NamedTuple):
@@ -65,15 +74,32 @@ class States(NamedTuple):
     """What consumers paid for the earned, tax included."""
     tax_micros: int = 0
     """The tax within that price."""
+    refunded: int = 0
+    """How many refunds of its charges there were, whoever bore them."""
+    refunded_micros: int = 0
+    """By how much they lower what we owe it: not at all where we bear them."""
+    written_off: int = 0
+    written_off_micros: int = 0
 
 
 def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[Account, States]]:
     fact = recorded.fact
-    assert isinstance(fact, Change), type(fact).__name__
+    assert isinstance(fact, Moved | Taken), type(fact).__name__
     if fact.ref.merchant is None or fact.ref.test:
         return  # Nobody's earnings: see the account `unattributed`.
+    if isinstance(fact, Taken):
+        yield _account(fact, fact.value_day), _taken(fact)
+    else:
+        yield from _moved(fact)
+
+
+def _moved(fact: Moved) -> Iterator[tuple[Account, States]]:
+    """Move a charge from the state that it left into the one that it entered."""
     match fact:
         case ChargeAuthorized():
+            if fact.released_day is not None:
+                # Tried again, it is no longer what had failed, in the month of that.
+                yield _account(fact, fact.released_day), _standing("released", fact.amounts, -1)
             yield _account(fact, fact.value_day), _standing("authorized", fact.amounts, 1)
         case ChargeUnresolved():
             share = fact.amounts.merchant
@@ -87,7 +113,20 @@ def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[Account, States]]
             yield _account(fact, fact.value_day), _earned(fact.amounts)
 
 
-def _account(fact: Change, day: date) -> Account:
+def _taken(fact: Taken) -> States:
+    if isinstance(fact, ChargeRefunded):
+        return States(refunded=1, refunded_micros=_lost(fact))
+    return States(written_off=1, written_off_micros=_lost(fact))
+
+
+def _lost(fact: Taken) -> int:
+    """Give by how much the books owe the merchant less; the books alone decide it."""
+    return sum(
+        line.debit - line.credit for line in postings(fact) if line.account in _OWED_TO_THE_MERCHANT
+    )
+
+
+def _account(fact: Moved | Taken, day: date) -> Account:
     ref = fact.ref
     assert ref.merchant is not None
     assert ref.service is not None
@@ -105,6 +144,8 @@ def _standing(state: str, amounts: Waterfall, sign: int) -> States:
             return States(sign, share, sign, share)
         case "released":
             return States(released=sign, released_micros=share)
+        case "unauthorized":
+            return States()  # It stood nowhere before.
         case _:
             raise AssertionError(state)
 
@@ -125,23 +166,22 @@ def merged(earlier: States, later: States) -> States:
 
 MERCHANT_ACCOUNTS = Fold(
     name="merchant_accounts",
-    version=1,
+    version=2,
     reads=frozenset(
         {
             charges.ChargeAuthorized,
             charges.ChargeUnresolved,
             charges.ChargeReleased,
             charges.ChargeCaptured,
+            charges.ChargeRefunded,
+            charges.ChargeWrittenOff,
         }
     ),
     ignores=facts_of(
         *(book, traffic, handover, consent, subscriptions, solicitations, notices, findings),
         *(catalogue, access),
     )
-    | {
-        *(charges.ChargeRefused, charges.RefundRefused),
-        *(charges.ChargeRefunded, charges.ChargeWrittenOff),
-    },
+    | {charges.ChargeRefused, charges.RefundRefused},
     changes=_changes,
     merge=merged,
 )

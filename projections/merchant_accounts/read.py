@@ -17,13 +17,14 @@ _STATEMENT: LiteralString = """
 SELECT
     currency, short_code, operator, service,
     pending, pending_micros, unresolved, unresolved_micros, released, released_micros,
-    earned, earned_micros, price_micros, tax_micros
+    earned, earned_micros, price_micros, tax_micros,
+    refunded, refunded_micros, written_off, written_off_micros
 FROM merchant_accounts
 WHERE
     book = %(book)s
     AND merchant = %(merchant)s
     AND month = %(month)s
-    AND (pending <> 0 OR released <> 0 OR earned <> 0)
+    AND (pending <> 0 OR released <> 0 OR earned <> 0 OR refunded <> 0 OR written_off <> 0)
 ORDER BY currency, short_code, operator, service
 """
 _OVERVIEW: LiteralString = """
@@ -31,7 +32,8 @@ SELECT
     merchant, currency,
     sum(pending), sum(pending_micros), sum(unresolved), sum(unresolved_micros),
     sum(released), sum(released_micros), sum(earned), sum(earned_micros),
-    sum(price_micros), sum(tax_micros)
+    sum(price_micros), sum(tax_micros),
+    sum(refunded), sum(refunded_micros), sum(written_off), sum(written_off_micros)
 FROM merchant_accounts
 WHERE book = %(book)s AND month BETWEEN %(first)s AND %(last)s
 GROUP BY merchant, currency
@@ -49,7 +51,8 @@ class Money(NamedTuple):
 class Position(NamedTuple):
     """A merchant's money in every state, and what consumers paid for what is earned.
 
-    `unresolved` lies within `pending`. None means that it is not recorded.
+    `unresolved` lies within `pending`. What was refunded or written off lowers what is earned, in
+    this month or an earlier one. None means that it is not recorded.
     """
 
     pending: Money
@@ -58,6 +61,8 @@ class Position(NamedTuple):
     earned: Money
     price: int
     tax: int
+    refunded: Money = Money(0, 0)
+    written_off: Money = Money(0, 0)
     declared: Money | None = None
     collected: Money | None = None
     payable: Money | None = None
@@ -135,4 +140,6 @@ def _position(states: States) -> Position:
         earned=Money(states.earned, states.earned_micros),
         price=states.price_micros,
         tax=states.tax_micros,
+        refunded=Money(states.refunded, states.refunded_micros),
+        written_off=Money(states.written_off, states.written_off_micros),
     )

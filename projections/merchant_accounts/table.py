@@ -9,7 +9,8 @@ _UPSERT = """
 INSERT INTO {table} AS live (
     book, merchant, month, short_code, operator, service, currency,
     pending, pending_micros, unresolved, unresolved_micros, released, released_micros,
-    earned, earned_micros, price_micros, tax_micros
+    earned, earned_micros, price_micros, tax_micros,
+    refunded, refunded_micros, written_off, written_off_micros
 )
 SELECT
     %(book)s,
@@ -30,7 +31,11 @@ FROM json_to_recordset(%(rows)s::json) AS delta (
     earned bigint,
     earned_micros numeric,
     price_micros numeric,
-    tax_micros numeric
+    tax_micros numeric,
+    refunded bigint,
+    refunded_micros numeric,
+    written_off bigint,
+    written_off_micros numeric
 )
 ON CONFLICT (book, merchant, month, short_code, operator, service, currency) DO UPDATE SET
 pending = live.pending + excluded.pending,
@@ -42,7 +47,11 @@ released_micros = live.released_micros + excluded.released_micros,
 earned = live.earned + excluded.earned,
 earned_micros = live.earned_micros + excluded.earned_micros,
 price_micros = live.price_micros + excluded.price_micros,
-tax_micros = live.tax_micros + excluded.tax_micros
+tax_micros = live.tax_micros + excluded.tax_micros,
+refunded = live.refunded + excluded.refunded,
+refunded_micros = live.refunded_micros + excluded.refunded_micros,
+written_off = live.written_off + excluded.written_off,
+written_off_micros = live.written_off_micros + excluded.written_off_micros
 """
 
 
