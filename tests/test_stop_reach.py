@@ -3,14 +3,17 @@
 import msgspec
 import pytest
 
+from ledger.commands.notices import send_notice
 from ledger.decisions.opt_out import EVERYTHING, Scope, covers
 from ledger.facts import catalogue as entries
 from ledger.facts.charges import ChargeAuthorized, ChargeCaptured
 from ledger.facts.consent import OptedOut, OptOutLifted
+from ledger.facts.handover import MtCancelled, MtHandedOver
+from ledger.facts.notices import NoticeDue
 from ledger.facts.traffic import KeywordMatched, KeywordUnmatched, MoReceived, MtEmitted
 from ledger.postings import Account, postings
 from ledger.rules.inforce import StopEffect
-from tests.support.book import FRENCH, Book, ChangedRules, in_memory
+from tests.support.book import FRENCH, ORIGIN, Book, ChangedRules, in_memory
 from tests.support.builders import NOON, ON_ACCEPTED, ON_DELIVERED, OPENING, dlr, mo
 from tests.support.given import given, some
 
@@ -135,3 +138,40 @@ class TestTestNumber:
         captured = given(book=tested).when(dlr(answer.mt)).fact(ChargeCaptured)
         accounts = {line.account for line in postings(captured)}
         assert accounts == {Account.OPERATOR_RECEIVABLE_ACCRUED, Account.UNATTRIBUTED}
+
+
+class TestOnItsWay:
+    """What was decided for a consumer and no gateway has taken yet."""
+
+    @pytest.fixture
+    def noticed(self) -> tuple[Book, MtEmitted]:
+        """Let a notice fall due, and its message wait to be pushed."""
+        book = in_memory()
+        for _ in range(2):
+            given(book=book).when(mo("JEU"))
+        (due,) = book.facts(NoticeDue)
+        book.run(send_notice(book.desk, due.ref.notice, ORIGIN, NOON))
+        (waiting,) = [fact for fact in book.facts(MtEmitted) if fact.pushed]
+        return book, waiting
+
+    def test_is_called_back(self, noticed: tuple[Book, MtEmitted]) -> None:
+        book, waiting = noticed
+        given(book=book).when(mo("STOP")).then(
+            MoReceived,
+            OptedOut,
+            some(MtCancelled, ref__mt=waiting.ref.mt, reason="opted_out"),
+            CONFIRMED,
+        )
+
+    def test_that_a_gateway_took_is_left(self, noticed: tuple[Book, MtEmitted]) -> None:
+        book, waiting = noticed
+        book.add(
+            MtHandedOver(ref=waiting.ref, attempt=1, raw_status="0: Accepted", occurred_at=NOON)
+        )
+        given(book=book).when(mo("STOP")).then(MoReceived, OptedOut, CONFIRMED)
+
+    def test_outside_its_reach_is_left(self, noticed: tuple[Book, MtEmitted]) -> None:
+        book, _ = noticed
+        given(book=book).when(mo("STOP VOTE")).then(
+            MoReceived, some(OptedOut, service="vote"), CONFIRMED
+        )

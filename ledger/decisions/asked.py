@@ -80,6 +80,13 @@ def stop_word_after(asked: Asked) -> str | None:
     return None if argument in map(normalise, asked.wanted.service.choices) else word
 
 
+def says_stop(asked: Asked) -> bool:
+    """Tell whether a message is a STOP, alone or after a keyword."""
+    if asked.word is not None:
+        return asked.word.kind == "stop"
+    return stop_word_after(asked) is not None
+
+
 def service_named(asked: Asked, words: str) -> ServiceDeclared | None:
     """Give the service whose keyword follows a service word, such as `STOP JEU`."""
     mo, catalogue = asked.mo, asked.known.catalogue

@@ -7,9 +7,10 @@ here. An unmatched message never authorises a charge of its answer.
 
 from collections.abc import Sequence
 
+from ledger.decisions import outbound as on_its_way
 from ledger.decisions import spending, subscription
 from ledger.decisions.answering import FingerprintOf, answer
-from ledger.decisions.asked import Asked, read, service_named, stop_word_after
+from ledger.decisions.asked import Asked, read, says_stop, service_named, stop_word_after
 from ledger.decisions.legs import charge_message, charges_messages
 from ledger.decisions.stopping import contact, stop
 from ledger.decisions.story import Exchange, Known, Mo, mt_id
@@ -50,6 +51,8 @@ def rests_on(asked: Asked) -> Query:
         Interest((TRADE,), after=known.catalogue.position),
         *subscription.interests(asked),
     ]
+    if says_stop(asked):
+        interests.append(Interest((consumer,), on_its_way.TYPES))
     if asked.word is not None:
         # Whom CONTACT names on a shared code is whom the consumer last bought from there.
         interests.append(Interest((consumer, code), _MATCHES))

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from ledger.facts.base import Fact
+from ledger.facts.charges import ChargeUnresolved
 from ledger.facts.handover import (
     MtCancelled,
     MtHandedOver,
     MtHandoverRefused,
     MtHandoverUnknown,
 )
+from ledger.facts.registry import stored_name
 from ledger.facts.traffic import DeliveryReceived, MtEmitted, MtSubmitted
 
 State = Literal["waiting", "unknown", "refused", "handed_over", "cancelled"]
@@ -76,6 +78,8 @@ _Step = (
     | MtSubmitted
     | DeliveryReceived
 )
+TYPES = frozenset(stored_name(kind) for kind in (MtEmitted, ChargeUnresolved, *_Step.__args__))
+"""The facts that tell what of a consumer's messages is on its way; beside those of spending."""
 
 
 def all_pushed(facts: Iterable[Fact]) -> dict[str, Pushed]:

@@ -9,6 +9,7 @@ from ledger.decisions.answering import send_free
 from ledger.decisions.asked import Asked, service_named
 from ledger.decisions.legs import charge_message
 from ledger.decisions.opt_out import EVERYTHING, Scope
+from ledger.decisions.recall import recall
 from ledger.decisions.story import Exchange
 from ledger.facts.catalogue import ServiceDeclared, ShortCodeOpened
 from ledger.facts.consent import OptedOut
@@ -41,6 +42,8 @@ def stop(exchange: Exchange, asked: Asked, word: str, meant: ServiceDeclared | N
             occurred_at=mo.occurred_at,
         )
     )
+    for draft in recall(exchange.history, scope, exchange.known.rules, mo.occurred_at):
+        exchange.beside(draft.fact)
     subscription.stopped(exchange, scope.service, everywhere=scope == EVERYTHING)
     charge_message(exchange, asked, "stop")
     if asked.code is not None and rule.confirmations and not silent:

@@ -97,7 +97,7 @@ class Exchange:
             self.known.book, type(cause.fact), cause.fact.subject, cause.n
         )
         same = (type(fact), fact.subject)
-        n = sum(1 for one in self.drafts if (type(one.fact), one.fact.subject) == same)
+        n = sum(1 for one in self.facts if (type(one), one.subject) == same)
         self.drafts.append(Draft(fact, n, exchange=self.mo.mo, caused_by=caused_by, text=text))
 
     def received(self) -> None:
