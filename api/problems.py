@@ -247,6 +247,10 @@ def body_of(error: Exception, kind: Kind) -> dict[str, Any]:
             problem |= {"position": error.watermark.position, "at_least": error.at_least}
         case log.RowRefused():
             problem["rule"] = error.rule
+        case CatalogueRefused():
+            wrong = [FieldError(field=one.place, message=one.text) for one in error.problems]
+            problem["detail"] = str(error)
+            problem["errors"] = [one.model_dump() for one in wrong]
         case Refusal():
             problem["detail"] = str(error)
             problem |= _data(vars(error))

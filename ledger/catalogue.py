@@ -5,7 +5,7 @@ instant it is about, so the answer of an old day stays the same for ever.
 """
 
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple, Self, TypeVar
 
@@ -163,6 +163,14 @@ class Catalogue(NamedTuple):
             (*head, "", ""),
             at=at,
         )
+
+    def in_force(self, at: datetime) -> Iterator[Version]:
+        """Give, of everything that was ever named, what was said last of it by `at`.
+
+        What was closed, withdrawn or resumed is given as such.
+        """
+        found = (self._at(key, at) for key in self.versions)
+        return (version for version in found if version is not None)
 
     def _tariff(self, *keys: Key, at: datetime) -> Tariff | None:
         for key in keys:

@@ -135,6 +135,7 @@ class TestEachProblem:
     def test_lists_what_is_wrong_with_a_catalogue(self) -> None:
         told = raising(CatalogueRefused([Problem("line 1", "is wrong")])).get("/").json()
         assert "line 1: is wrong" in told["detail"]
+        assert told["errors"] == [{"field": "line 1", "message": "is wrong"}]
 
     def test_has_a_description_of_its_type(self, api: Api) -> None:
         for kind in KINDS.values():
