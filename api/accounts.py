@@ -12,10 +12,9 @@ from starlette.requests import Request
 
 from api.access import Allow, Caller, face_of
 from api.problems import FieldError, FieldsInvalid
+from api.registered import check_registered
 from api.shapes import Money, Month, ShortId, first_day, last_day
 from api.watermark import Reader
-from ledger.commands.desk import Desk
-from ledger.decisions.refusals import MerchantNotRegistered
 from projections.charges import read as listed
 from projections.merchant_accounts import read as accounts
 
@@ -143,7 +142,7 @@ async def get_statement(
     month: Month,
 ) -> Statement:
     """Read what a merchant has of a month, in every state, by code, operator and service."""
-    await _check_registered(caller.book.desk, merchant, face_of(request).books.clock())
+    await check_registered(caller.book.desk, merchant, face_of(request).books.clock())
     found = await reader.ask(accounts.statement(merchant, first_day(month)))
     return Statement(
         merchant=merchant,
@@ -174,7 +173,7 @@ async def get_charges(  # noqa: PLR0913 - each is a parameter of the request
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Charges:
     """List a merchant's charges; a cursor stays good whatever is charged meanwhile."""
-    await _check_registered(caller.book.desk, merchant, face_of(request).books.clock())
+    await check_registered(caller.book.desk, merchant, face_of(request).books.clock())
     period = listed.Period(first_day(month), last_day(month)) if month else listed.Period()
     after = listed.PageEnd.parse(cursor) if cursor else listed.NEWEST
     if basis == "authorized":
@@ -190,17 +189,6 @@ async def get_charges(  # noqa: PLR0913 - each is a parameter of the request
         charges=[_charge(one) for one in page.charges],
         next=str(page.end) if page.end else None,
     )
-
-
-async def _check_registered(desk: Desk, merchant: str, now: datetime) -> None:
-    """Tell a merchant without charges from one that is not there.
-
-    Raises: MerchantNotRegistered.
-    """
-    if desk.catalogue.merchant(merchant, now) is None:
-        catalogue = await desk.refresh()
-        if catalogue.merchant(merchant, now) is None:
-            raise MerchantNotRegistered(merchant)
 
 
 def _line(line: accounts.Line) -> Line:

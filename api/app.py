@@ -6,7 +6,20 @@ from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.responses import JSONResponse, Response
 
-from api import accounts, balances, catalogue, exports, feed, health, intake, kannel, trail
+from api import (
+    accounts,
+    balances,
+    catalogue,
+    expected,
+    exports,
+    feed,
+    health,
+    intake,
+    kannel,
+    opt_outs,
+    rates,
+    trail,
+)
 from api.access import Face
 from api.answers import document, tell_problems
 from api.books import Books
@@ -43,7 +56,10 @@ def create_app(
     # The scheme only tells the document how to present a key; `Allow` judges it.
     scheme = HTTPBearer(auto_error=False, description="A key issued by `obole key`.")
     book = APIRouter(prefix="/v1/books/{book}", dependencies=[Security(scheme)])
-    for face in (intake, accounts, balances, catalogue, trail, feed, exports):
+    for face in (
+        *(intake, accounts, balances, catalogue, trail, feed, exports),
+        *(opt_outs, expected, rates),
+    ):
         book.include_router(face.router)
     app.include_router(book)
     app.include_router(health.router)
