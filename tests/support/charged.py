@@ -205,6 +205,7 @@ class Charged:
             operator=ref.operator,
             amount=standing.amounts.price,
             currency="EUR",
+            test=ref.test,
             occurred_at=at,
         )
         self.add(at, fact)

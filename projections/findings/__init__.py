@@ -1,0 +1,1 @@
+"""What a person has to look at, until it is closed."""
