@@ -20,7 +20,7 @@ from ledger.facts.access import AccessGranted, AccessRevoked, EvidenceDisclosed
 from ledger.facts.catalogue import MerchantRegistered
 from tests.support.book import ORIGIN, Book, closed, in_memory, overtaken, together
 from tests.support.builders import NOON
-from tests.support.examples import CONSUMER, MO
+from tests.support.exampled import CONSUMER, MO
 from tests.support.given import given, some
 
 NEXT_YEAR = NOON + timedelta(days=365)

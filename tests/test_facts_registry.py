@@ -23,9 +23,12 @@ from ledger.facts.registry import (
 from ledger.facts.traffic import MoReceived
 from ledger.log.rows import Row, StoredRow
 from ledger.words import derived_id
-from tests.support.examples import SEALED, examples
+from tests.support.exampled import SEALED
+from tests.support.examples import examples
 
 ALL = sorted(REGISTRY.by_name.values(), key=stored_name)
+AHEAD = {"expires_at", "due_at", "next_due_at", "opens_at"}
+"""Times that a fact says something will end or begin at: no times of its own."""
 EACH = pytest.mark.parametrize("fact", ALL, ids=stored_name)
 NOON = datetime(2026, 7, 10, 10, tzinfo=UTC)
 
@@ -81,7 +84,7 @@ class TestEveryFact:
     @EACH
     def test_holds_two_times_at_most_beside_the_text_of_a_third(self, fact: type[Fact]) -> None:
         times = [name for name in fact.__struct_fields__ if name.endswith(("_at", "_from"))]
-        assert set(times) <= {"occurred_at", "effective_from", "stated_at", "expires_at"}
+        assert set(times) <= {"occurred_at", "effective_from", "stated_at", *AHEAD, "allowed_at"}
         assert ("occurred_at" in times) != ("effective_from" in times)
 
     @EACH

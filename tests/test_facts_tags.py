@@ -13,12 +13,16 @@ from ledger.facts.base import Fact
 from ledger.facts.registry import REGISTRY, stored_name
 from ledger.facts.tags import MAX_TAGS, TagRefused, tag, tags_of
 from ledger.facts.traffic import MoReceived
-from tests.support.examples import CHARGE, CONSUMER, MO, MT, examples
+from tests.support.exampled import CHARGE, CONSUMER, MO, MT
+from tests.support.examples import examples
+from tests.support.examples_trade import FINDING, NOTICE, SOLICITATION, SUBSCRIPTION
 
 GRAMMAR = re.compile(r"[a-z_]+:[A-Za-z0-9._/+%-]{1,128}")
 WHERE = {f"consumer:{CONSUMER}", "code:81014", "operator:20801"}
 CHARGED = {f"charge:{CHARGE}", f"mo:{MO}", "merchant:ludotel", *WHERE}
 SENT = {f"mt:{MT}", *CHARGED}
+SOLD = {"merchant:ludotel", *WHERE}
+SUBSCRIBED = {f"subscription:{SUBSCRIPTION}", *SOLD}
 EXPECTED = {
     "book_opened.v1": {"catalogue:trade"},
     "rules_adopted.v1": {"catalogue:trade"},
@@ -49,6 +53,33 @@ EXPECTED = {
     "access_granted.v1": {"catalogue:access", "merchant:ludotel"},
     "access_revoked.v1": {"catalogue:access"},
     "evidence_disclosed.v1": {f"mo:{MO}", f"consumer:{CONSUMER}"},
+    "duplicate_suspected.v1": {f"mo:{MO}", "merchant:ludotel", *WHERE},
+    "mt_handover_unknown.v1": SENT,
+    "mt_handed_over.v1": SENT,
+    "mt_handover_refused.v1": SENT,
+    "mt_cancelled.v1": SENT,
+    "charge_refunded.v1": CHARGED,
+    "refund_refused.v1": CHARGED,
+    "charge_written_off.v1": CHARGED,
+    "subscription_requested.v1": {f"mo:{MO}", *SUBSCRIBED},
+    "subscription_refused.v1": {f"mo:{MO}", *SUBSCRIBED},
+    "subscription_started.v1": SUBSCRIBED,
+    "subscription_renewed.v1": {f"mt:{MT}", f"charge:{CHARGE}", *SUBSCRIBED},
+    "renewal_refused.v1": SUBSCRIBED,
+    "subscription_stopped.v1": {f"mo:{MO}", *SUBSCRIBED},
+    "solicitation_allowed.v1": {f"solicitation:{SOLICITATION}", *SOLD},
+    "solicitation_refused.v1": {f"solicitation:{SOLICITATION}", *SOLD},
+    "solicitation_expired.v1": {f"solicitation:{SOLICITATION}", *SOLD},
+    "notice_due.v1": {f"mo:{MO}", f"charge:{CHARGE}", f"notice:{NOTICE}", *SOLD},
+    "notice_sent.v1": {f"mt:{MT}", f"notice:{NOTICE}", *SOLD},
+    "notice_dropped.v1": {f"notice:{NOTICE}", *SOLD},
+    "finding_opened.v1": {f"mt:{MT}", f"finding:{FINDING}", *CHARGED},
+    "finding_closed.v1": {f"finding:{FINDING}", f"charge:{CHARGE}", *SOLD},
+    "service_suspended.v1": {"catalogue:trade", "merchant:ludotel"},
+    "service_resumed.v1": {"catalogue:trade", "merchant:ludotel"},
+    "test_number_declared.v1": {"catalogue:trade", f"consumer:{CONSUMER}"},
+    "test_number_withdrawn.v1": {"catalogue:trade", f"consumer:{CONSUMER}"},
+    "audit_exported.v1": {f"consumer:{CONSUMER}", "code:81014"},
 }
 FULL = {stored_name(type(fact)): fact for name, fact in examples() if name == "full"}
 

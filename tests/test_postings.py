@@ -12,7 +12,8 @@ from ledger.facts.charges import ChargeCaptured
 from ledger.facts.registry import REGISTRY, stored_name
 from ledger.money import MAX_MICROS, Waterfall
 from ledger.postings import NOT_POSTING, POSTING, Account, Line, UnknownToTheBooks, postings
-from tests.support.examples import AMOUNTS, CHARGE_REF, examples
+from tests.support.exampled import AMOUNTS, CHARGE_REF
+from tests.support.examples import examples
 
 DAY = date(2026, 8, 1)
 EUR = ("EUR", DAY)

@@ -19,7 +19,7 @@ from ledger.facts.registry import REGISTRY, Origin, fact_id
 from ledger.facts.traffic import DeliveryOrphaned, DeliveryReceived, MtEmitted, MtSubmitted
 from ledger.postings import postings
 from tests.support.builders import NOON
-from tests.support.examples import AMOUNTS, CHARGE_REF, MT, MT_REF
+from tests.support.exampled import AMOUNTS, CHARGE_REF, MT, MT_REF
 
 OUTCOMES = st.sampled_from(["submitted", "buffered", "delivered", "failed", "rejected"])
 BILLED = st.sampled_from(["yes", "no", "unknown"])

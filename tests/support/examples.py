@@ -1,10 +1,9 @@
 """An example of each fact, every field filled in, and a spare one where fields may be left out."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
 
 from ledger.facts.access import AccessGranted, AccessRevoked, EvidenceDisclosed
-from ledger.facts.base import Fact, Sealed
+from ledger.facts.base import Fact
 from ledger.facts.book import BookOpened, GatewayDeclared, RulesAdopted
 from ledger.facts.catalogue import (
     ContractAgreed,
@@ -19,7 +18,6 @@ from ledger.facts.catalogue import (
 from ledger.facts.charges import (
     ChargeAuthorized,
     ChargeCaptured,
-    ChargeRef,
     ChargeRefused,
     ChargeReleased,
     ChargeUnresolved,
@@ -33,42 +31,29 @@ from ledger.facts.traffic import (
     KeywordUnmatched,
     MoReceived,
     MtEmitted,
-    MtRef,
     MtSubmitted,
 )
-from ledger.money import FixedAmount, Percentage, Rate, Waterfall
-
-AT = datetime(2026, 7, 31, 21, 59, 50, 123456, tzinfo=UTC)
-DAY = date(2026, 7, 31)
-MO, MT, CHARGE, FACT, PRINT = (digit * 32 for digit in "12345")
-SHA = "ab" * 32
-CONSUMER = "1_" + "c" * 32
-SEALED = Sealed(month="2026-07", kind="text", box=bytes(range(40)))
-AMOUNTS = Waterfall(
-    price=3_000_000, tax=500_000, operator=1_250_000, aggregator=250_000, merchant=1_000_000
+from ledger.money import FixedAmount, Percentage, Rate
+from tests.support.exampled import (
+    AT,
+    CHARGE,
+    CONSUMER,
+    DAY,
+    FACT,
+    FREE_REF,
+    LEFT,
+    MO,
+    MOVED,
+    MT,
+    MT_REF,
+    PRINT,
+    SEALED,
+    SHA,
+    SOLD,
+    STATED,
+    WHERE,
 )
-WHERE = {"consumer": CONSUMER, "short_code": "81014", "operator": "20801"}
-SOLD = {"merchant": "ludotel", "service": "quiz"}
-MT_REF = MtRef(mt=MT, mo=MO, gateway="kannel", charge=CHARGE, **WHERE, **SOLD)
-FREE_REF = MtRef(mt=MT, mo=MO, gateway="kannel", **WHERE)
-CHARGE_REF = ChargeRef(
-    charge=CHARGE,
-    leg="mt",
-    mo=MO,
-    category="content",
-    keyword="JEU",
-    tariff="t-81014",
-    tariff_version=FACT,
-    operator_contract=FACT,
-    merchant_contract=FACT,
-    rules=FACT,
-    acting="agent",
-    **WHERE,
-    **SOLD,
-)
-MOVED = {"ref": CHARGE_REF, "amounts": AMOUNTS, "currency": "EUR"}
-LEFT = {**MOVED, "authorized_day": DAY, "value_day": date(2026, 8, 1)}
-STATED = "2026-07-31T20:00:00+00:00"
+from tests.support.examples_trade import trade_examples
 
 
 def examples() -> Iterator[tuple[str, Fact]]:
@@ -76,6 +61,7 @@ def examples() -> Iterator[tuple[str, Fact]]:
     yield from (("full", fact) for fact in (*_book(), *_traffic(), *_charges(), *_catalogue()))
     yield from (("full", fact) for fact in _access())
     yield from (("spare", fact) for fact in _spare())
+    yield from trade_examples()
 
 
 def _book() -> Iterator[Fact]:
