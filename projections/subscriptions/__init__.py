@@ -1,0 +1,1 @@
+"""Every subscription: offered, live or stopped, and what its latest cycle brought."""

@@ -1,0 +1,198 @@
+"""Folds a subscription's life into one row: its terms, its latest cycle, and how it ended.
+
+The parts of a row come from different facts, and each is merged by itself: what is told once
+stays, of cycles the later one counts, and what a cycle's charge went through adds up.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Literal, NamedTuple
+
+from ledger.facts import (
+    access,
+    book,
+    catalogue,
+    charges,
+    consent,
+    findings,
+    handover,
+    notices,
+    solicitations,
+    subscriptions,
+    traffic,
+)
+from ledger.facts.base import Fact, Recorded
+from ledger.facts.charges import (
+    ChargeAuthorized,
+    ChargeCaptured,
+    ChargeRefused,
+    ChargeReleased,
+    ChargeUnresolved,
+)
+from ledger.facts.subscriptions import (
+    SubscriptionRef,
+    SubscriptionRenewed,
+    SubscriptionRequested,
+    SubscriptionStarted,
+    SubscriptionStopped,
+)
+from projections.fold import Context, Fold, facts_of
+
+ChargeState = Literal["authorized", "refused", "unresolved", "released", "captured"]
+Money = ChargeAuthorized | ChargeRefused | ChargeCaptured | ChargeReleased | ChargeUnresolved
+Told = SubscriptionRequested | SubscriptionStarted | SubscriptionRenewed | SubscriptionStopped
+
+
+class Begun(NamedTuple):
+    """What the first fact of a subscription told."""
+
+    position: int
+    ref: SubscriptionRef
+
+
+class Offered(NamedTuple):
+    """When it was asked for, and until when it could be confirmed."""
+
+    requested_at: datetime
+    expires_at: datetime
+
+
+class Cycle(NamedTuple):
+    """The latest cycle that began."""
+
+    number: int
+    day: date
+    next_due_at: datetime
+
+
+class Charged(NamedTuple):
+    """What came of the charge of the latest cycle that was tried."""
+
+    day: date
+    """That the cycle began."""
+    charge: str
+    state: ChargeState
+    since: datetime
+    attempts: int
+    """How often it was tried, refusals included; of a range of facts, in that range."""
+
+
+class Stopped(NamedTuple):
+    """Who ended it, and why."""
+
+    at: datetime
+    by: str
+    reason: str
+
+
+class Subscription(NamedTuple):
+    """A subscription as far as a range of facts tells of it."""
+
+    position: int
+    """Of the latest fact."""
+    begun: Begun | None = None
+    offered: Offered | None = None
+    started_at: datetime | None = None
+    cycle: Cycle | None = None
+    charged: Charged | None = None
+    stopped: Stopped | None = None
+
+
+def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[str, Subscription]]:
+    position, fact = recorded.position, recorded.fact
+    if isinstance(fact, Told):
+        yield fact.ref.subscription, _told(position, fact)
+        return
+    assert isinstance(fact, Money), type(fact).__name__
+    name, charged = _charged(fact)
+    if name is not None and charged is not None:
+        yield name, Subscription(position, charged=charged)
+
+
+def _told(position: int, fact: Told) -> Subscription:
+    at = fact.occurred_at
+    row = Subscription(position, begun=Begun(position, fact.ref))
+    match fact:
+        case SubscriptionRequested():
+            return row._replace(offered=Offered(at, fact.expires_at))
+        case SubscriptionStarted():
+            return row._replace(started_at=at)
+        case SubscriptionRenewed():
+            return row._replace(cycle=Cycle(fact.number, fact.cycle, fact.next_due_at))
+        case SubscriptionStopped():
+            return row._replace(stopped=Stopped(at, fact.by, fact.reason))
+
+
+_STATES: dict[type[Fact], ChargeState] = {
+    ChargeAuthorized: "authorized",
+    ChargeCaptured: "captured",
+    ChargeReleased: "released",
+    ChargeUnresolved: "unresolved",
+}
+
+
+def _charged(fact: Money) -> tuple[str | None, Charged | None]:
+    """Give what a fact says of a cycle's charge, and of which subscription; none of others."""
+    at, tries = fact.occurred_at, isinstance(fact, ChargeAuthorized)
+    match fact:
+        case ChargeRefused(subscription=str(name), cycle=date() as day):
+            return name, Charged(day, fact.charge, "refused", at, 1)
+        case (
+            ChargeAuthorized(ref=ref)
+            | ChargeCaptured(ref=ref)
+            | ChargeReleased(ref=ref)
+            | ChargeUnresolved(ref=ref)
+        ) if ref.subscription is not None and ref.cycle is not None:
+            charged = Charged(ref.cycle, ref.charge, _STATES[type(fact)], at, int(tries))
+            return ref.subscription, charged
+        case _:
+            return None, None
+
+
+def _merge(earlier: Subscription, later: Subscription) -> Subscription:
+    return Subscription(
+        position=later.position,
+        begun=earlier.begun or later.begun,
+        offered=earlier.offered or later.offered,
+        started_at=earlier.started_at or later.started_at,
+        cycle=_later_cycle(earlier.cycle, later.cycle),
+        charged=_later_charge(earlier.charged, later.charged),
+        stopped=earlier.stopped or later.stopped,
+    )
+
+
+def _later_cycle(earlier: Cycle | None, later: Cycle | None) -> Cycle | None:
+    if earlier is None or later is None:
+        return earlier or later
+    return later if later.number >= earlier.number else earlier
+
+
+def _later_charge(earlier: Charged | None, later: Charged | None) -> Charged | None:
+    """Take the later cycle's; of one cycle the later state, and all attempts."""
+    if earlier is None or later is None:
+        return earlier or later
+    if earlier.day == later.day:
+        return later._replace(attempts=earlier.attempts + later.attempts)
+    return later if later.day > earlier.day else earlier
+
+
+SUBSCRIPTIONS = Fold(
+    name="subscriptions",
+    version=1,
+    reads=frozenset(
+        {
+            *(SubscriptionRequested, SubscriptionStarted, SubscriptionRenewed),
+            *(SubscriptionStopped, ChargeAuthorized, ChargeRefused, ChargeCaptured),
+            *(ChargeReleased, ChargeUnresolved),
+        }
+    ),
+    ignores=facts_of(
+        *(book, traffic, handover, consent, solicitations, notices, findings, catalogue, access)
+    )
+    | {
+        *(subscriptions.SubscriptionRefused, subscriptions.RenewalRefused),
+        *(charges.ChargeRefunded, charges.RefundRefused, charges.ChargeWrittenOff),
+    },
+    changes=_changes,
+    merge=_merge,
+)
