@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import quote
 
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
@@ -22,6 +21,7 @@ from starlette.routing import Route
 
 from api.access import Allow, Caller, Query, face_of
 from api.problems import FieldError, FieldsInvalid
+from api.receipts import MASK, UCS2, receipt_url
 from api.shapes import STRICT, HexId, Link, MessageId, Sender, ShortCode, Text
 from ledger.commands.traffic import (
     Answer,
@@ -41,14 +41,6 @@ OUTCOMES: Mapping[str, ReceiptOutcome] = {
     "8": "submitted",
     "16": "rejected",
 }
-MASK = "31"
-"""All five of them."""
-ESCAPES = "type=%d&at=%T&smsc=%i&fid=%F&sid=%I&answer=%A&meta=%D"
-"""What Kannel fills in when it calls a receipt's URL."""
-
-_UCS2 = "2"
-"""The value of Kannel's coding for UCS-2."""
-
 _log = logging.getLogger(__name__)
 
 _CHARSETS = {
@@ -123,7 +115,7 @@ def headers_of(answer: Answer, receipts: str) -> dict[str, str]:
     }
     if segments(answer.text).encoding == "ucs2":
         # Left to itself Kannel writes what the GSM alphabet lacks as question marks.
-        headers["X-Kannel-Coding"] = _UCS2
+        headers["X-Kannel-Coding"] = UCS2
     return headers
 
 
@@ -163,14 +155,8 @@ def raw_status(kind: str, answer: str) -> str:
 
 
 def _receipt_url(request: Request, book: str, gateway: str, key: str, mt: str) -> str:
-    """Write where Kannel is to send the receipts of a message.
-
-    The gateway's own key stands in it, for a receipt must be authenticated too. So it is in
-    Kannel's logs, as the `get-url` is; it opens nothing but what the gateway itself may do.
-    """
     base = face_of(request).public_url or str(request.base_url).rstrip("/")
-    path = f"/v1/books/{quote(book)}/kannel/{quote(gateway)}/dlr"
-    return f"{base}{path}?key={quote(key)}&mt={mt}&{ESCAPES}"
+    return receipt_url(base, book, gateway, key, mt)
 
 
 def _instant(seconds: str | None) -> datetime | None:

@@ -24,6 +24,7 @@ SMSBOX = "/usr/sbin/smsbox"
 # Nothing else listens in the namespace, so the ports can stand here.
 ADMIN_PORT = 13000
 SMSBOX_PORT = 13001
+SENDSMS_PORT = 13013
 OPERATOR_PORT = 14900
 FAKE_PORT = 14001
 HTTP_PORTS = {"sfr-fr": 14002, "bouygues-fr": 14003}
@@ -53,7 +54,11 @@ class AccessLine(NamedTuple):
 class Boxes:
     """Running boxes: reads their logs, and waits for what they say."""
 
-    def __init__(self, folder: Path, children: Sequence[subprocess.Popen[bytes]]) -> None:
+    def __init__(
+        self, folder: Path, children: Sequence[subprocess.Popen[bytes]], password: str
+    ) -> None:
+        self.password = password
+        """What they ask of whoever pushes a message, as the user `obole`."""
         self._folder = folder
         self._children = children
 
@@ -124,7 +129,7 @@ def running_boxes(endpoint: Endpoint) -> Generator[Boxes, None, None]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="obole-kannel-")))
         conf = _write_configuration(folder, endpoint, password)
-        boxes = Boxes(folder, children)
+        boxes = Boxes(folder, children, password)
         for program, ready in ((BEARERBOX, "Status: running"), (SMSBOX, "smsbox:")):
             children.append(stack.enter_context(child([program, "-v", "4", str(conf)])))
             what = f"{program} did not get ready"
@@ -170,6 +175,7 @@ def _write_configuration(folder: Path, endpoint: Endpoint, password: str) -> Pat
             password=password,
             admin_port=ADMIN_PORT,
             smsbox_port=SMSBOX_PORT,
+            sendsms_port=SENDSMS_PORT,
             operator_port=OPERATOR_PORT,
             fake_port=FAKE_PORT,
             sfr_port=HTTP_PORTS["sfr-fr"],
