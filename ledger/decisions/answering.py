@@ -5,14 +5,14 @@ from collections.abc import Callable
 from ledger.decisions import opt_out, subscription
 from ledger.decisions.asked import Asked, Wanted
 from ledger.decisions.charging import Purchase, charge
+from ledger.decisions.crossed import Way, notices_due
 from ledger.decisions.finding import About, opened
 from ledger.decisions.keywords import normalise
 from ledger.decisions.legs import charge_message
-from ledger.decisions.spending import Crossing, crossings, spent
+from ledger.decisions.spending import spent
 from ledger.decisions.story import Exchange
 from ledger.facts.catalogue import ServiceDeclared, ShortCodeOpened
-from ledger.facts.charges import ChargeAuthorized, ChargeRefused
-from ledger.facts.notices import NoticeDue, NoticeRef
+from ledger.facts.charges import ChargeRefused
 from ledger.facts.traffic import (
     ConflictingDuplicateReceived,
     DuplicateSuspected,
@@ -21,7 +21,6 @@ from ledger.facts.traffic import (
     MtKind,
 )
 from ledger.texts import Room, price_text, render
-from ledger.words import derived_id
 
 FingerprintOf = Callable[[MoReceived | ConflictingDuplicateReceived], str | None]
 """This message's fingerprint under the key of a stored one; None once that key is destroyed."""
@@ -77,7 +76,9 @@ def _sell(
         send_free(exchange, "error", code.error_text, code)
         return
     exchange.emit("content", reply(exchange, wanted), purchase, made.ref.charge)
-    notices(exchange, made)
+    way = Way(exchange.mo.gateway, exchange.mo.smsc)
+    for due in notices_due(exchange.known.book, exchange.known.rules, made, exchange.facts, way):
+        exchange.beside(due)
 
 
 def _like(exchange: Exchange, wanted: Wanted, fingerprint_of: FingerprintOf) -> MoReceived | None:
@@ -136,45 +137,6 @@ def _leg_failed(exchange: Exchange, purchase: Purchase) -> None:
     )
     book = exchange.known.book
     exchange.beside(opened(book, "leg_failed", purchase.charge, about, mo.occurred_at))
-
-
-def notices(exchange: Exchange, made: ChargeAuthorized) -> None:
-    """Let the notices fall due that a charge takes the consumer's spending over."""
-    rules = exchange.known.rules
-    everything = spent(exchange.facts)
-    this = next(one for one in everything if one.charge == made.ref.charge)
-    for crossing in crossings(rules.notices, this, everything, exchange.history):
-        exchange.beside(_notice(exchange, made, crossing))
-
-
-def _notice(exchange: Exchange, made: ChargeAuthorized, crossing: Crossing) -> NoticeDue:
-    mo, ref = exchange.mo, made.ref
-    assert ref.merchant is not None
-    assert ref.service is not None
-    name = crossing.notice.name
-    told = (exchange.known.book, "notice", name, mo.consumer, ref.service, crossing.threshold)
-    return NoticeDue(
-        ref=NoticeRef(
-            notice=derived_id(*told),
-            name=name,
-            consumer=mo.consumer,
-            gateway=mo.gateway,
-            smsc=mo.smsc,
-            merchant=ref.merchant,
-            service=ref.service,
-            short_code=mo.short_code,
-            operator=mo.operator,
-            test=ref.test,
-        ),
-        mo=mo.mo,
-        charge=ref.charge,
-        every=crossing.notice.every,
-        threshold=crossing.threshold,
-        crossed=crossing.crossed,
-        spent=crossing.spent,
-        currency=made.currency,
-        occurred_at=made.occurred_at,
-    )
 
 
 def _matched(exchange: Exchange, wanted: Wanted) -> KeywordMatched:
