@@ -62,6 +62,11 @@ def _sell(
     if wanted.service.subscription is not None:
         subscription.ask(exchange, code, wanted)
         return
+    _buy(exchange, wanted, code, mo_charged=mo_charged)
+
+
+def _buy(exchange: Exchange, wanted: Wanted, code: ShortCodeOpened, *, mo_charged: bool) -> None:
+    """Answer with the content, charged where it has a price and may be."""
     keyword = wanted.assignment.keyword
     purchase = exchange.purchase("mt", wanted.tariff, wanted.service, keyword)
     if not purchase.price:
