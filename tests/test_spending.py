@@ -7,11 +7,17 @@ import pytest
 from ledger.decisions.spending import Spent, crossings, reached, spent
 from ledger.facts.charges import ChargeAuthorized, ChargeRefused, ChargeReleased
 from ledger.facts.notices import NoticeDue
-from ledger.facts.traffic import DeliveryReceived, KeywordMatched, MoReceived, MtEmitted
+from ledger.facts.traffic import (
+    DeliveryReceived,
+    DuplicateSuspected,
+    KeywordMatched,
+    MoReceived,
+    MtEmitted,
+)
 from ledger.rules.inforce import Cap, Notice
 from ledger.spans import Window
 from tests.support.book import Book, ChangedRules, in_memory, overtaken, together
-from tests.support.builders import DONATION, NOON, dlr, mo, paris, tariff
+from tests.support.builders import DONATION, NOON, dlr, mo, paris, service, tariff
 from tests.support.given import given, some
 
 DON = mo("DON", short_code=DONATION)
@@ -216,3 +222,37 @@ class TestSums:
     def test_of_nothing_are_nothing(self) -> None:
         assert spent(()) == ()
         assert crossings((Notice(name="n", every=5),), self.one("a", 4), (), ()) == []
+
+
+class TestRepeatedWords:
+    """The same words again within the service's window, where only the answer is charged."""
+
+    WINDOW = service("quiz", duplicate_window_seconds=60)
+
+    def test_are_answered_again_for_nothing(self) -> None:
+        given(mo("JEU"), book=in_memory(self.WINDOW)).when(mo("JEU")).then(
+            MoReceived,
+            KeywordMatched,
+            DuplicateSuspected,
+            some(MtEmitted, kind="content", billing_code="FREE", ref__charge=None),
+        )
+
+    def test_after_the_window_are_a_purchase(self) -> None:
+        book = in_memory(self.WINDOW)
+        given(book=book).when(mo("JEU"))
+        given(book=at(book, NOON + timedelta(seconds=61))).when(mo("JEU")).then(*SOLD, NoticeDue)
+
+    def test_of_what_a_cap_refused_are_refused_again(self) -> None:
+        cap = Cap(
+            name="one payment", amount=2_000_000, window=Window(kind="each_charge"),
+            counted_per="consumer",
+        )  # fmt: skip
+        book = in_memory(self.WINDOW, rules=ChangedRules(caps=(cap,)))
+        given(mo("JEU"), book=book).when(mo("JEU")).then(*refused(0, 2_000_000, "one payment"))
+
+    def test_a_third_time_name_the_one_that_was_bought(self) -> None:
+        book = in_memory(self.WINDOW)
+        first = mo("JEU", gateway_message_id="m-0")
+        given(first, mo("JEU"), book=book).when(mo("JEU"))
+        bought = book.facts(MoReceived)[0]
+        assert [fact.like for fact in book.facts(DuplicateSuspected)] == [bought.mo, bought.mo]

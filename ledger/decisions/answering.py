@@ -12,7 +12,7 @@ from ledger.decisions.legs import charge_message
 from ledger.decisions.spending import spent
 from ledger.decisions.story import Exchange
 from ledger.facts.catalogue import ServiceDeclared, ShortCodeOpened
-from ledger.facts.charges import ChargeRefused
+from ledger.facts.charges import ChargeAuthorized, ChargeRefused
 from ledger.facts.traffic import (
     ConflictingDuplicateReceived,
     DuplicateSuspected,
@@ -92,11 +92,7 @@ def _like(exchange: Exchange, wanted: Wanted, fingerprint_of: FingerprintOf) -> 
     if not window:
         return None
     mo = exchange.mo
-    bought = {
-        fact.mo
-        for fact in exchange.history
-        if isinstance(fact, KeywordMatched) and fact.service == wanted.service.service
-    }
+    bought = _bought(exchange, wanted.service.service)
     for fact in exchange.history:
         if not isinstance(fact, MoReceived) or fact.mo not in bought:
             continue
@@ -104,6 +100,18 @@ def _like(exchange: Exchange, wanted: Wanted, fingerprint_of: FingerprintOf) -> 
         if apart <= window and fingerprint_of(fact) == fact.fingerprint:
             return fact
     return None
+
+
+def _bought(exchange: Exchange, service: str) -> set[str]:
+    """Give the messages that bought a service: what was refused is not repeated for nothing."""
+    charged = {fact.ref.mo for fact in exchange.history if isinstance(fact, ChargeAuthorized)}
+    return {
+        fact.mo
+        for fact in exchange.history
+        if isinstance(fact, KeywordMatched)
+        and fact.service == service
+        and (fact.mo in charged or not fact.price + fact.mo_price)
+    }
 
 
 def _answer_again(exchange: Exchange, asked: Asked, wanted: Wanted, like: MoReceived) -> None:
