@@ -13,7 +13,7 @@ from ledger.commands.incoming import IncomingMo, IncomingReceipt, mo_of, receipt
 from ledger.decisions import exchange, receipt, subscription
 from ledger.decisions.refusals import ConflictingDuplicate
 from ledger.decisions.story import Known, Mo
-from ledger.facts.base import Draft, Recorded, Sealed
+from ledger.facts.base import Draft, Fact, Recorded, Sealed
 from ledger.facts.charges import ChargeAuthorized
 from ledger.facts.registry import REGISTRY, Origin, stored_name
 from ledger.facts.tags import TRADE, tag
@@ -118,14 +118,14 @@ async def _message(desk: Desk, mt: str) -> MtRef | None:
 async def _settle_mo(
     desk: Desk, mo: Mo, known: Known, origin: Origin, keys: dict[DataKeyId, bytes | None]
 ) -> Answer:
-    names: dict[str, str] = {}
+    names: dict[_Written, str] = {}
     asked = exchange.asked_by(mo, known)
 
     def fingerprint_of(stored: MoReceived | ConflictingDuplicateReceived) -> str | None:
         key = data_key_of(stored)
         if key not in keys:
             raise KeyWanted(key)
-        name = names.get(stored.fingerprint)
+        name = names.get(_written(stored))
         return _fingerprint(keys[key] if _opens(keys[key], name, stored.text) else None, mo)
 
     def decide(history: list[Recorded]) -> list[Draft]:
@@ -145,11 +145,19 @@ async def _settle_mo(
     return await answer(desk, mo.mo, settled)
 
 
-def _names(history: Iterable[Recorded]) -> Iterator[tuple[str, str]]:
-    """Give the id of each message's fact by its fingerprint."""
+_Written = tuple[type[Fact], str, str]
+"""Which stored message it is: the same words may have come before, under another id."""
+
+
+def _written(fact: MoReceived | ConflictingDuplicateReceived) -> _Written:
+    return type(fact), fact.mo, fact.fingerprint
+
+
+def _names(history: Iterable[Recorded]) -> Iterator[tuple[_Written, str]]:
+    """Give the id of each message's fact."""
     for one in history:
         if isinstance(one.fact, MoReceived | ConflictingDuplicateReceived):
-            yield one.fact.fingerprint, one.id
+            yield _written(one.fact), one.id
 
 
 def _opens(key: bytes | None, name: str | None, text: Sealed | None) -> bool:
