@@ -1,4 +1,4 @@
-"""`obole catalogue load`: taken whole, or refused whole with every error and its place."""
+"""`obole catalogue` and `obole test-number`: what is sold, taken whole or refused whole."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,3 +118,101 @@ class TestLoad:
 
     def test_of_no_file_is_wrong_usage(self, obole: Obole) -> None:
         assert obole("catalogue", "load", "nowhere.toml").status == 2
+
+
+@pytest.fixture
+def selling(obole: Obole) -> Obole:
+    assert obole("catalogue", "load", str(CATALOGUE)).status == 0
+    return obole
+
+
+class TestShow:
+    """What is in force at an instant."""
+
+    def test_prints_every_part_for_people(self, selling: Obole) -> None:
+        done = selling("catalogue", "show")
+        assert done.status == 0
+        for told in ("81014", "VOTE FINALE", "horoscope", "fr-300", "3.00", "48.00 %", "1.15"):
+            assert told in done.out
+
+    def test_prints_the_same_for_a_program(self, selling: Obole) -> None:
+        shown = selling("catalogue", "show", "--json").json
+        assert len(shown["codes"]) == 9
+        assert {one["keyword"] for one in shown["keywords"]} >= {"JEU", "VOTE FINALE"}
+        assert len(shown["contracts"]) == 8
+
+    def test_of_a_day_begins_in_the_books_zone(self, selling: Obole) -> None:
+        before = selling("catalogue", "show", "--at", "2025-12-31", "--json").json
+        first = selling("catalogue", "show", "--at", "2026-01-01", "--json").json
+        assert (len(before["codes"]), len(first["codes"])) == (0, 9)
+        assert first["at"] == "2025-12-31T23:00:00Z"
+        last = selling("catalogue", "show", "--at", "2025-12-31T23:59:59+01:00", "--json").json
+        assert last["codes"] == []
+
+    def test_of_no_instant_is_wrong_usage(self, selling: Obole) -> None:
+        assert selling("catalogue", "show", "--at", "soon").status == 2
+
+
+class TestSuspend:
+    """A service that sells nothing for a while."""
+
+    def test_and_resume_are_told_and_shown(self, selling: Obole) -> None:
+        done = selling("catalogue", "suspend", "quiz", "--reason", "complaints")
+        assert (done.status, done.out) == (0, "quiz is suspended\n")
+        assert "suspended" in selling("catalogue", "show").out
+        assert selling("catalogue", "resume", "quiz", "--json").json["recorded"] == [
+            "service_resumed.v1"
+        ]
+        assert "suspended" not in selling("catalogue", "show").out
+
+    def test_again_records_nothing(self, selling: Obole) -> None:
+        selling("catalogue", "suspend", "quiz", "--reason", "complaints")
+        before = head(selling)
+        done = selling("catalogue", "suspend", "quiz", "--reason", "complaints")
+        assert "already" in done.out
+        assert head(selling) == before
+
+    def test_of_what_is_not_sold_is_refused(self, selling: Obole) -> None:
+        done = selling("catalogue", "suspend", "nope", "--reason", "x")
+        assert (done.status, done.out) == (1, "")
+        assert "no service 'nope' is declared" in done.err
+        assert selling("catalogue", "resume", "quiz").status == 1
+
+
+NUMBER = ("--operator", "20801", "--code", "81014", "--sender", "33612345678")
+
+
+class TestTestNumber:
+    """A number that only tests."""
+
+    def test_is_declared_and_withdrawn_by_its_pseudonym(self, selling: Obole) -> None:
+        done = selling("test-number", "declare", *NUMBER, "--label", "ours", "--json")
+        consumer = done.json["consumer"]
+        assert done.json["new"]
+        shown = selling("catalogue", "show", "--json").json["test_numbers"]
+        assert [one["consumer"] for one in shown] == [consumer]
+        assert selling("test-number", "withdraw", consumer).status == 0
+        assert selling("catalogue", "show", "--json").json["test_numbers"] == []
+
+    def test_again_is_the_same(self, selling: Obole) -> None:
+        first, again = (
+            selling("test-number", "declare", *NUMBER, "--label", "ours", "--json").json
+            for _ in range(2)
+        )
+        assert again["consumer"] == first["consumer"]
+        assert not again["new"]
+
+    def test_whose_label_tells_it_is_refused(self, selling: Obole) -> None:
+        done = selling("test-number", "declare", *NUMBER, "--label", "0033612345678")
+        assert done.status == 1
+        assert "--label: tells the number itself" in done.err
+
+    def test_of_a_file_is_recorded_by_its_pseudonym(self, selling: Obole, tmp_path: Path) -> None:
+        file = tmp_path / "numbers.toml"
+        file.write_text(
+            'book = "fr"\neffective_from = 2026-01-01\n[[test_numbers]]\noperator = "20801"\n'
+            'code = "81014"\nsender = "33612345678"\nlabel = "ours"\n'
+        )
+        assert selling("catalogue", "load", str(file)).status == 0
+        declared = selling("test-number", "declare", *NUMBER, "--label", "ours", "--json").json
+        assert not declared["new"]

@@ -1,21 +1,27 @@
-"""`obole catalogue`: load what is sold, whole or not at all."""
+"""`obole catalogue`: load what is sold, whole or not at all; show it; suspend a service."""
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from api.catalogue_file import read_catalogue
+from api.catalogue_file import Asked, read_catalogue
+from api.catalogue_shown import Shown, shown
+from api.cli.catalogue_tables import tables
+from api.cli.deciding import at_desk, keyed_desk, tell
 from api.cli.desks import BookName, connection_to, migrated_database, rules_of
-from api.cli.show import AsJson, print_json, say
+from api.cli.show import AsJson, console, print_json, say, table
 from api.clock import system_clock
 from api.database import Database
 from api.desks import keyless_desk
-from ledger.commands.catalogue import load_catalogue
-from ledger.commands.desk import Settled
-from ledger.decisions.catalogue import Requested
+from ledger.commands.catalogue import load_catalogue, resume_service, suspend_service
+from ledger.commands.desk import Desk, Settled
+from ledger.commands.numbers import NumberWanted
 from ledger.facts.registry import Origin, stored_name
 from ledger.facts.traffic import MoReceived
 from ledger.log.postgres import PostgresLog
@@ -57,8 +63,65 @@ def load(
         say(f"  {number:>5} {kind}")
 
 
+@app.command()
+def show(
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"],
+            help="The instant that is asked about, or a day's first moment; none: now.",
+        ),
+    ] = None,
+    book: BookName = "fr",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show everything in force at an instant: codes, services, keywords, prices, terms."""
+    zone = ZoneInfo(rules_of(book).pack.zone)
+    moment = system_clock() if at is None else _instant(at, zone)
+
+    async def read(desk: Desk) -> Shown:
+        return shown(await desk.refresh(), moment, contracts=True)
+
+    found = at_desk(book, read)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    say(f"{book}, in force at {moment.astimezone(zone):%Y-%m-%d %H:%M}")
+    for title, columns, rows in tables(found):
+        if rows:
+            console().print(table(title, columns, rows))
+
+
+@app.command()
+def suspend(
+    service: Annotated[str, typer.Argument(help="The service, by its name in the catalogue.")],
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
+    book: BookName = "fr",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let a service sell, renew and solicit nothing from now on."""
+    origin, now = Origin(book, "cli"), system_clock()
+    settled = at_desk(book, lambda desk: suspend_service(desk, service, reason, origin, now))
+    tell(f"{service} is suspended", book, settled, as_json=as_json)
+
+
+@app.command()
+def resume(
+    service: Annotated[str, typer.Argument(help="The service, by its name in the catalogue.")],
+    book: BookName = "fr",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let a suspended service sell again from now on."""
+    origin, now = Origin(book, "cli"), system_clock()
+    settled = at_desk(book, lambda desk: resume_service(desk, service, origin, now))
+    tell(f"{service} sells", book, settled, as_json=as_json)
+
+
 async def take_in(
-    database: Database, book: str, rules: RuleBook, requested: list[Requested]
+    database: Database, book: str, rules: RuleBook, requested: Sequence[Asked]
 ) -> Settled:
     """Take a change of the catalogue into a book that is open.
 
@@ -68,7 +131,9 @@ async def take_in(
     """
     with connection_to(database, book) as connection:
         traffic = has_traffic(PostgresLog(connection, book))
-    async with keyless_desk(database.app_url, book, rules) as desk:
+    numbers = any(isinstance(one, NumberWanted) for one in requested)
+    opened = keyed_desk if numbers else keyless_desk
+    async with opened(database.app_url, book, rules) as desk:
         origin, now = Origin(book, "cli"), system_clock()
         return await load_catalogue(desk, requested, origin, now, has_traffic=traffic)
 
@@ -81,3 +146,9 @@ def has_traffic(log: PostgresLog) -> bool:
             return True
         after = rows[-1].position
     return False
+
+
+def _instant(at: datetime, zone: ZoneInfo) -> datetime:
+    if at.tzinfo is None:
+        at = datetime.combine(at.date(), time.min, zone)
+    return at.astimezone(UTC)

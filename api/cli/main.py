@@ -2,7 +2,7 @@
 
 import typer
 
-from api.cli import audit, book, catalogue, demo, key, rules, service, upkeep, work
+from api.cli import audit, book, catalogue, demo, key, numbers, rules, service, upkeep, work
 from api.cli.refused import told
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app.command()(book.migrate)
 app.add_typer(book.app, name="book")
 app.add_typer(rules.app, name="rules")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(numbers.app, name="test-number")
 app.add_typer(key.app, name="key")
 app.add_typer(audit.app, name="audit")
 app.command()(service.api)
