@@ -85,6 +85,11 @@ async def get_expected(
 ) -> ExpectedMonth:
     """Read what operators are expected to declare, by code, tariff and leg."""
     found = await reader.ask(projected.expected(first_day(month), operator))
+    return told(found, month)
+
+
+def told(found: list[projected.OperatorMonth], month: str) -> ExpectedMonth:
+    """Write out what is expected for a month, such as `2026-08`."""
     return ExpectedMonth(month=month, operators=[_month(one) for one in found])
 
 

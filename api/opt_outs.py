@@ -92,7 +92,7 @@ async def get_opt_outs(
     return OptOuts(
         short_code=short_code,
         month=month,
-        opt_outs=[_opt_out(one) for one in page.opt_outs],
+        opt_outs=[told(one) for one in page.opt_outs],
         next=page.end,
     )
 
@@ -103,16 +103,7 @@ async def get_opt_out_counts(
 ) -> OptOutCounts:
     """Count the STOPs of each month, by the code that they were said on."""
     found = await reader.ask(listed.by_month(short_code))
-    months = [
-        OptOutCount(
-            month=f"{one.month:%Y-%m}",
-            short_code=one.short_code,
-            opt_outs=one.opt_outs,
-            lifted=one.lifted,
-        )
-        for one in found
-    ]
-    return OptOutCounts(months=months)
+    return OptOutCounts(months=[counted(one) for one in found])
 
 
 @router.get("/consumers/{consumer}/opt-outs")
@@ -121,9 +112,15 @@ async def get_consumer_opt_outs(
 ) -> ConsumerOptOuts:
     """Read what a consumer has stopped, and what they opened again by writing to us."""
     found = await reader.ask(listed.of_consumer(consumer))
-    return ConsumerOptOuts(consumer=consumer, opt_outs=[_opt_out(one) for one in found])
+    return ConsumerOptOuts(consumer=consumer, opt_outs=[told(one) for one in found])
 
 
-def _opt_out(one: listed.OptOut) -> OptOut:
+def counted(one: listed.Count) -> OptOutCount:
+    """Write out how many there are of a month."""
+    return OptOutCount.model_validate(one._asdict() | {"month": f"{one.month:%Y-%m}"})
+
+
+def told(one: listed.OptOut) -> OptOut:
+    """Write one out."""
     known = {name: value for name, value in one._asdict().items() if name in OptOut.model_fields}
     return OptOut.model_validate({**known, "stands": one.stands})

@@ -150,10 +150,16 @@ async def get_rates(
 async def _rates(reader: Reader, days: Days, where: Where, merchant: str | None) -> Rates:
     wanted = projected.Wanted(merchant, where.service, where.short_code, where.operator)
     found = await reader.ask(projected.rates(days.first, days.last, wanted))
+    return told(found, merchant)
+
+
+def told(found: projected.Rates, merchant: str | None) -> Rates:
+    """Write rates out; `merchant` is whose they are."""
+    days = list(found.days)
     return Rates(
         merchant=merchant,
-        first=days.first,
-        last=days.last,
+        first=days[0],
+        last=days[-1],
         total=_figures(found.total),
         services=[
             RateService(service=name or None, **dict(_figures(one)))

@@ -2,7 +2,24 @@
 
 import typer
 
-from api.cli import audit, book, catalogue, demo, key, numbers, rules, service, upkeep, work
+from api.cli import (
+    audit,
+    book,
+    catalogue,
+    demo,
+    expected,
+    key,
+    numbers,
+    opt_outs,
+    payouts,
+    rates,
+    rules,
+    service,
+    statement,
+    subscriptions,
+    upkeep,
+    work,
+)
 from api.cli.refused import told
 
 app = typer.Typer(
@@ -17,8 +34,14 @@ app.add_typer(book.app, name="book")
 app.add_typer(rules.app, name="rules")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(numbers.app, name="test-number")
+app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(key.app, name="key")
+app.command("payouts")(payouts.show_payouts)
+app.command("statement")(statement.show_statement)
 app.add_typer(audit.app, name="audit")
+app.command("opt-outs")(opt_outs.opt_outs)
+app.command("expected")(expected.expected)
+app.command("rates")(rates.rates)
 app.command()(service.api)
 app.command()(service.serve)
 app.command("work")(work.run_worker)
