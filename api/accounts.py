@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel
 from starlette.requests import Request
+from starlette.responses import Response
 
 from api.access import Allow, Caller, face_of
+from api.documents.statement import statement_csv
 from api.problems import FieldError, FieldsInvalid
 from api.registered import check_registered
 from api.shapes import Money, Month, ShortId, first_day, last_day
@@ -39,6 +41,10 @@ class States(BaseModel):
     """The part of `pending` that nobody spoke of in time."""
     released: Share
     earned: Share
+    refunded: Share
+    """Given back in the month, as far as the merchant bears it; it lowers what is earned."""
+    written_off: Share
+    """Not paid by the operator, as far as the merchant bears it; it lowers what is earned."""
     declared: Share | None
     collected: Share | None
     payable: Share | None
@@ -91,8 +97,11 @@ class Charge(BaseModel):
     """One charge and where it stands."""
 
     charge: str
-    mo: str
-    """The exchange that it came of."""
+    mo: str | None
+    """The message that it came of; none where a subscription's cycle is the cause."""
+    subscription: str | None
+    cycle: date | None
+    """That cause: which subscription, and the day its cycle began."""
     mt: str | None
     """The message whose receipt brought it where it stands, if one did."""
     state: Literal["authorized", "unresolved", "captured", "released"]
@@ -102,9 +111,10 @@ class Charge(BaseModel):
     """Captured after it had been released."""
     reason: str | None
     """Why it was released."""
-    authorized_at: datetime
+    authorized_at: datetime | None
+    """None where it was billed and never authorized."""
     authorized_day: date
-    captures_on: str
+    captures_on: str | None
     leg: str
     service: str
     category: str
@@ -133,6 +143,31 @@ Cursor = Annotated[
 ]
 
 
+# The one with the suffix first: a month would match its name too.
+@router.get(
+    "/statements/{month}.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}, "description": "A header row, then lines."}},
+)
+async def get_statement_csv(
+    caller: Viewer,
+    reader: Annotated[Reader, Depends()],
+    request: Request,
+    response: Response,
+    merchant: ShortId,
+    month: Month,
+) -> Response:
+    """Read the statement as CSV: a line for each code, operator and service, then the totals.
+
+    It is safe to open in a spreadsheet. What is not recorded is in words, never 0.
+    """
+    await check_registered(caller.book.desk, merchant, face_of(request).books.clock())
+    found = await reader.ask(accounts.statement(merchant, first_day(month)))
+    name = f"statement-{merchant}-{month}.csv"
+    headers = {**response.headers, "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(statement_csv(found), headers=headers, media_type="text/csv; charset=utf-8")
+
+
 @router.get("/statements/{month}")
 async def get_statement(
     caller: Viewer,
@@ -143,17 +178,7 @@ async def get_statement(
 ) -> Statement:
     """Read what a merchant has of a month, in every state, by code, operator and service."""
     await check_registered(caller.book.desk, merchant, face_of(request).books.clock())
-    found = await reader.ask(accounts.statement(merchant, first_day(month)))
-    return Statement(
-        merchant=merchant,
-        month=month,
-        not_recorded=["declared", "collected", "payable"],
-        totals=[
-            Total(currency=currency, states=_states(position, currency))
-            for currency, position in found.totals.items()
-        ],
-        lines=[_line(line) for line in found.lines],
-    )
+    return shown(await reader.ask(accounts.statement(merchant, first_day(month))), month)
 
 
 @router.get("/charges")
@@ -191,6 +216,20 @@ async def get_charges(  # noqa: PLR0913 - each is a parameter of the request
     )
 
 
+def shown(found: accounts.Statement, month: str) -> Statement:
+    """Shape a statement as it is told in JSON."""
+    return Statement(
+        merchant=found.merchant,
+        month=month,
+        not_recorded=["declared", "collected", "payable"],
+        totals=[
+            Total(currency=currency, states=_states(position, currency))
+            for currency, position in found.totals.items()
+        ],
+        lines=[_line(line) for line in found.lines],
+    )
+
+
 def _line(line: accounts.Line) -> Line:
     return Line(
         short_code=line.short_code,
@@ -207,6 +246,8 @@ def _states(position: accounts.Position, currency: str) -> States:
         unresolved=_share(position.unresolved, currency),
         released=_share(position.released, currency),
         earned=_share(position.earned, currency),
+        refunded=_share(position.refunded, currency),
+        written_off=_share(position.written_off, currency),
         declared=position.declared and _share(position.declared, currency),
         collected=position.collected and _share(position.collected, currency),
         payable=position.payable and _share(position.payable, currency),
@@ -224,7 +265,6 @@ def _charge(one: listed.Charge) -> Charge:
     return Charge.model_validate(
         {
             **{name: value for name, value in one._asdict().items() if name in Charge.model_fields},
-            "mo": one.mo,
             "amounts": Waterfall(
                 price=Money.of(one.price, one.currency),
                 tax=Money.of(one.tax, one.currency),

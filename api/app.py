@@ -17,6 +17,7 @@ from api import (
     intake,
     kannel,
     opt_outs,
+    payouts,
     rates,
     trail,
 )
@@ -57,7 +58,7 @@ def create_app(
     scheme = HTTPBearer(auto_error=False, description="A key issued by `obole key`.")
     book = APIRouter(prefix="/v1/books/{book}", dependencies=[Security(scheme)])
     for face in (
-        *(intake, accounts, balances, catalogue, trail, feed, exports),
+        *(intake, accounts, balances, catalogue, trail, feed, exports, payouts),
         *(opt_outs, expected, rates),
     ):
         book.include_router(face.router)

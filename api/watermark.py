@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple, TypeVar
 
 from fastapi import Header
 from fastapi import Query as QueryParameter
+from psycopg import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,7 +22,14 @@ from ledger.log.rows import StoredRow
 from ledger.log.scripts import asking_head, picking, ranging
 from ledger.log.writer import run_async
 from ledger.words import instant_text
-from projections.reading import NotReached, Read, Watermark, answer_async, wait_for_async
+from projections.reading import (
+    Answer,
+    NotReached,
+    Read,
+    Watermark,
+    answer_async,
+    wait_for_async,
+)
 
 T = TypeVar("T")
 
@@ -66,11 +74,21 @@ class Reader:
 
         Raises: NotProjected, NotReached.
         """
-        pool, book, at_least, wait = self._reach
+        book = self._reach.book
+        return await self.ask_with(read.projection, lambda one: answer_async(one, book, read))
+
+    async def ask_with(
+        self, projection: str, ask: Callable[[AsyncConnection], Awaitable[Answer[T]]]
+    ) -> T:
+        """Ask over a connection, once a projection is where it must be.
+
+        Raises: NotProjected, NotReached.
+        """
+        pool, _, at_least, wait = self._reach
         if at_least:
-            await patiently(lambda: _projected(self._reach, read.projection), wait)
+            await patiently(lambda: _projected(self._reach, projection), wait)
         async with pool.connection() as connection:
-            found = await answer_async(connection, book, read)
+            found = await ask(connection)
         self.mark(found.watermark)
         return found.value
 

@@ -22,6 +22,17 @@ TABLE = {
     "/merchants/{merchant}/statements/{month}": (
         "GET", "/merchants/ludotel/statements/2026-07", VIEWERS,
     ),
+    "/merchants/{merchant}/statements/{month}.csv": (
+        "GET", "/merchants/ludotel/statements/2026-07.csv", VIEWERS,
+    ),
+    "/payouts/{month}": ("GET", "/payouts/2026-07", {"finance", "admin"}),
+    "/merchants/{merchant}/payouts/{month}": (
+        "GET", "/merchants/ludotel/payouts/2026-07", {"merchant", "finance", "admin"},
+    ),
+    "/merchants/{merchant}/payouts/{month}/facts": (
+        "GET", "/merchants/ludotel/payouts/2026-07/facts?line=earned",
+        {"merchant", "finance", "admin"},
+    ),
     "/merchants/{merchant}/charges": ("GET", "/merchants/ludotel/charges", VIEWERS),
     "/balances": ("GET", "/balances", AUDITORS),
     "/trial-balance": ("GET", "/trial-balance", AUDITORS),

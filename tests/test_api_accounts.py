@@ -48,6 +48,8 @@ class TestStatement:
             "unresolved": share(0, "0.00"),
             "released": share(1, "1.00"),
             "earned": share(1, "1.00"),
+            "refunded": share(0, "0.00"),
+            "written_off": share(0, "0.00"),
             "declared": None,
             "collected": None,
             "payable": None,
