@@ -19,6 +19,7 @@ from api import (
     opt_outs,
     payouts,
     rates,
+    subscriptions,
     trail,
 )
 from api.access import Face
@@ -59,7 +60,7 @@ def create_app(
     book = APIRouter(prefix="/v1/books/{book}", dependencies=[Security(scheme)])
     for face in (
         *(intake, accounts, balances, catalogue, trail, feed, exports, payouts),
-        *(opt_outs, expected, rates),
+        *(opt_outs, expected, rates, subscriptions),
     ):
         book.include_router(face.router)
     app.include_router(book)

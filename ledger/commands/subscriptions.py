@@ -13,7 +13,12 @@ from ledger.decisions.refusals import RenewalNotDue, SubscriptionEnded, UnknownS
 from ledger.facts.base import Draft, Recorded
 from ledger.facts.charges import ChargeAuthorized, ChargeRefused
 from ledger.facts.registry import REGISTRY, Origin
-from ledger.facts.subscriptions import RenewalRefused, Stopper, SubscriptionRef
+from ledger.facts.subscriptions import (
+    RenewalRefused,
+    Stopper,
+    SubscriptionRef,
+    SubscriptionStopped,
+)
 from ledger.facts.tags import tag
 from ledger.log.rows import Interest, Query
 from ledger.vault import DataKeyId, utc_month
@@ -93,13 +98,13 @@ async def _ref(desk: Desk, subscription: str) -> SubscriptionRef:
 
 
 def _done(history: Iterable[Recorded], subscription: str, request: str) -> bool:
-    """Tell whether this very request charged the subscription before."""
-    return any(one.request == request and _charges(one, subscription) for one in history)
+    """Tell whether this very request charged or ended the subscription before."""
+    return any(one.request == request and _moves(one, subscription) for one in history)
 
 
-def _charges(one: Recorded, subscription: str) -> bool:
+def _moves(one: Recorded, subscription: str) -> bool:
     match one.fact:
-        case ChargeAuthorized(ref=ref):
+        case ChargeAuthorized(ref=ref) | SubscriptionStopped(ref=ref):
             return ref.subscription == subscription
         case ChargeRefused(subscription=found):
             return found == subscription
