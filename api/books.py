@@ -214,8 +214,25 @@ def load_master_key(app_url: str, environ: Mapping[str, str] = os.environ) -> Fi
         MasterKeyMissing: the file holds no key, or is gone although there are keys.
         WrongKey: the database's keys were wrapped under another one.
     """
-    named = environ.get("OBOLE_MASTER_KEY_FILE")
-    path = (Path(named) if named else home(environ) / "master.key").absolute()
+    found = find_master_key(app_url, environ)
+    if found is not None:
+        return found
+    path = _master_key_file(environ)
+    key = FileMasterKey.create(path)
+    _log.warning(
+        "A NEW MASTER KEY was created in %s. Keep a copy of it apart from the database: "
+        "without it no text and no number in the ledger can ever be read again.",
+        path,
+    )
+    return key
+
+
+def find_master_key(app_url: str, environ: Mapping[str, str] = os.environ) -> FileMasterKey | None:
+    """Read the master key; None where no book was opened yet, so that nothing needs it.
+
+    Raises: as `load_master_key`.
+    """
+    path = _master_key_file(environ)
     with connect(app_url) as connection:
         stored = connection.execute(SELECT_ALL_PSEUDONYM_KEYS).fetchall()
     if path.exists():
@@ -229,13 +246,12 @@ def load_master_key(app_url: str, environ: Mapping[str, str] = os.environ) -> Fi
             f"the master key {path} is missing, and this database was opened with one: "
             "put its copy there, or name it in OBOLE_MASTER_KEY_FILE"
         )
-    key = FileMasterKey.create(path)
-    _log.warning(
-        "A NEW MASTER KEY was created in %s. Keep a copy of it apart from the database: "
-        "without it no text and no number in the ledger can ever be read again.",
-        path,
-    )
-    return key
+    return None
+
+
+def _master_key_file(environ: Mapping[str, str]) -> Path:
+    named = environ.get("OBOLE_MASTER_KEY_FILE")
+    return (Path(named) if named else home(environ) / "master.key").absolute()
 
 
 def _proven(key: FileMasterKey, path: Path, stored: Iterable[tuple[object, ...]]) -> FileMasterKey:

@@ -26,9 +26,15 @@ _MOST_BYTES = 1_024
 _TAKEN = re.compile(rb"[03]: [A-Za-z ]{1,40}")
 """Accepted, or queued for later."""
 _ACCEPTED = 202
+_NOT_CONNECTED = "not connected"
 
 Pushing = Callable[[Push], Awaitable[Reply]]
 """Hands one message over and tells what the gateway said; never raises for what it said."""
+
+
+def is_absent(reply: Reply) -> bool:
+    """Tell whether the gateway itself seems to be away or stuck, whatever it was handed."""
+    return reply.outcome == "unknown" or reply.raw_status.startswith(_NOT_CONNECTED)
 
 
 class _Request(NamedTuple):
@@ -78,7 +84,7 @@ def _ask(url: str, request: _Request, timeout_seconds: float) -> Reply:
         try:
             connection.connect()
         except OSError as error:
-            return Reply("refused", f"not connected: {type(error).__name__}")
+            return Reply("refused", f"{_NOT_CONNECTED}: {type(error).__name__}")
         try:
             _write(connection, request)
         except ValueError:

@@ -23,6 +23,7 @@ from tests.support.database import TestDatabase
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 DUE = NOON + timedelta(hours=72)  # settings/fr.toml: unresolved_after_hours = 72
+LISTS = ("unresolved", "renewals", "expired", "notices", "pushed", "in_doubt")
 NAMES = sorted(projection.name for projection in PROJECTIONS)
 
 
@@ -55,7 +56,7 @@ class TestWorkOnce:
         obole.trade(database, Sms("one", NOON, delivered=True))
         head = obole("status", "--json").json["head"]
         first = obole("work", "--once", "--now", "2026-07-01T12:00:00Z", "--json").json
-        assert first == [{"book": "fr", "projected": head, "unresolved": 0, "parked": []}]
+        assert first == [{"book": "fr", "projected": head, **dict.fromkeys(LISTS, 0), "parked": []}]
         again = obole("work", "--once", "--now", "2026-07-01T12:00:00Z")
         assert again.out == "fr: 0 facts projected, 0 charges became unresolved\n"
 
@@ -106,7 +107,7 @@ class TestWorkOnce:
         obole("work", "--once", "--now", NOON.isoformat())
         with patch.dict(os.environ, obole.environ, clear=True):
             rules = load_rules()["fr"]
-        with patch("api.worker.PAGE", 2):
+        with patch("api.scheduler.PAGE", 2):
             assert asyncio.run(age(database.app_url, "fr", rules, DUE)) == 5
         obole("work", "--once", "--now", DUE.isoformat())
         with connect(database.app_url) as connection:
@@ -134,8 +135,8 @@ class TestStatus:
         report = obole("status", "--json").json
         assert [one["projection"] for one in report["projections"]] == NAMES
         for one in report["projections"]:
-            # MO, match, charge and MT of the second message are what is pending.
-            assert one["pending"] == 4
+            # MO, match, charge, MT and notice of the second message are what is pending.
+            assert one["pending"] == 5
             assert one["accepted"] == report["head"]
             assert one["accepted"] == one["projected"] + one["parked"] + one["pending"]
             assert one["lag_seconds"] > 0

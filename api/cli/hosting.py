@@ -17,6 +17,7 @@ from api.cli.show import aside
 from api.cli.welcome import welcome
 from api.clock import system_clock
 from api.database import Database
+from api.gateways import load_gateways
 from api.serving import Setup, listen, loop_factory, serve
 from migrations.runner import migrate
 
@@ -54,6 +55,7 @@ def host_all(address: Address, *, empty: bool, keys: bool) -> None:
     """Serve database, API and worker together until somebody wants an end."""
     log_to_stderr(logging.WARNING)
     rules = load_rules()
+    load_gateways(rules)  # the worker reads it; what is wrong with it is told here, once
     with _listener(address) as listener, Database.open() as database:
         migrate(database.owner_url)
         master = load_master_key(database.app_url)

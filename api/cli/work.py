@@ -1,13 +1,14 @@
-"""`obole work`: the projections of all books kept up, and overdue charges made unresolved."""
+"""`obole work`: the projections of all books kept up, and what falls due brought about."""
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from api.books import load_rules
+from api.books import find_master_key, load_rules
 from api.cli.desks import connection_to, migrated_database
 from api.cli.logs import log_to_stderr
 from api.cli.refused import CommandRefused
@@ -15,14 +16,17 @@ from api.cli.running import until_stopped
 from api.cli.show import AsJson, aside, count, print_json, progress_bar, say
 from api.clock import Clock, system_clock
 from api.database import Database
-from api.worker import AWAY, age, work
+from api.gateways import load_gateways
+from api.scheduler import AWAY, take_turn
+from api.worker import Setup, opened, work
 from ledger.log.session import connect
-from ledger.rules.resolve import RuleBook
 from projections import positions
 from projections.engine import Engine
 from projections.positions import Status
 
 REPORT_SECONDS = 5.0
+MOST_TURNS = 10
+"""With --once: what falls due may bring about a message, that a handover, and so on."""
 
 
 def run_worker(
@@ -37,7 +41,11 @@ def run_worker(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Keep the projections of all books up, and let overdue charges become unresolved."""
+    """Keep the projections of all books up, and bring about what falls due.
+
+    Renewals, notices, messages to be pushed, charges that nobody answers for, allowances that run
+    out. Messages are pushed to the gateways that gateways.toml names.
+    """
     if once:
         _once(_clock(now), as_json=as_json)
         return
@@ -45,15 +53,16 @@ def run_worker(
         raise typer.BadParameter("--now and --json go with --once")
     log_to_stderr()
     rules = load_rules()
+    gateways = load_gateways(rules)
     with migrated_database(wait=True) as database:
         url = database.app_url
+        find_master_key(url)  # one that is missing or wrong is told at once
+        setup = Setup(url, rules, lambda: find_master_key(url), system_clock, gateways)
         if not with_parent:
             aside(f"working on {', '.join(rules)}; Ctrl-C ends it")
 
         async def main(stop: asyncio.Event) -> None:
-            await asyncio.gather(
-                work(url, rules, system_clock, stop), _report(url, set(rules), stop)
-            )
+            await asyncio.gather(work(setup, stop), _report(url, set(rules), stop))
 
         until_stopped(main, with_parent=with_parent)
     if not with_parent:
@@ -75,34 +84,60 @@ def _clock(now: str | None) -> Clock:
 
 def _once(clock: Clock, *, as_json: bool) -> None:
     rules = load_rules()
+    gateways = load_gateways(rules)
     with migrated_database() as database:
-        with connect(database.app_url) as connection:
+        url = database.app_url
+        with connect(url) as connection:
             known = positions.books(connection)
-        done = [
-            _work_once(database, book, rule_book, clock)
-            for book, rule_book in rules.items()
-            if book in known
-        ]
+        setup = Setup(url, rules, lambda: find_master_key(url), clock, gateways)
+        done = [_work_once(database, setup, book) for book in rules if book in known]
     if not done:
         raise CommandRefused(f"none of the books is open yet: {', '.join(rules)}")
     if as_json:
         print_json(done)
         return
     for one in done:
-        projected, aged = count(one["projected"], "fact"), count(one["unresolved"], "charge")
-        say(f"{one['book']}: {projected} projected, {aged} became unresolved")
+        say(f"{one['book']}: {_told(one)}")
         for told in one["parked"]:
             say(f"{one['book']}: {told}")
 
 
-def _work_once(database: Database, book: str, rules: RuleBook, clock: Clock) -> dict[str, Any]:
+def _told(one: dict[str, Any]) -> str:
+    """Say what was done; beside the first two, only what there was."""
+    told = [f"{count(one['projected'], 'fact')} projected"]
+    told.append(f"{count(one['unresolved'], 'charge')} became unresolved")
+    told += [f"{count(one[name], thing)} {verb}" for name, thing, verb in _DONE if one[name]]
+    return ", ".join(told)
+
+
+_DONE = (
+    ("renewals", "subscription", "renewed"),
+    ("expired", "allowance", "ran out"),
+    ("notices", "notice", "decided"),
+    ("pushed", "message", "offered to a gateway"),
+    ("in_doubt", "handover", "in doubt"),
+)
+
+
+def _work_once(database: Database, setup: Setup, book: str) -> dict[str, Any]:
     with connection_to(database, book) as connection:
         engine = Engine(connection, book)
-        read = _catch_up(engine)
-        aged = asyncio.run(age(database.app_url, book, rules, clock()))
-        read += _catch_up(engine)
+        projected, done = asyncio.run(_turns(engine, setup))
         parked = [parked_text(one) for one in engine.status() if one.parked_at]
-    return {"book": book, "projected": read, "unresolved": aged, "parked": parked}
+    return {"book": book, "projected": projected, **done, "parked": parked}
+
+
+async def _turns(engine: Engine, setup: Setup) -> tuple[int, dict[str, int]]:
+    """Project, work the lists, and again while more follows; gives facts read and what was done."""
+    read, done = _catch_up(engine), Counter[str]()
+    async with opened(setup, engine.book) as turn:
+        for _ in range(MOST_TURNS):
+            now_done = await take_turn(turn)
+            read += _catch_up(engine)
+            done.update(now_done)
+            if not any(now_done.values()):
+                break
+    return read, dict(done)
 
 
 def _catch_up(engine: Engine) -> int:
