@@ -6,6 +6,7 @@ from api.cli import (
     audit,
     book,
     catalogue,
+    counters,
     demo,
     expected,
     key,
@@ -36,8 +37,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(numbers.app, name="test-number")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(key.app, name="key")
-app.command("payouts")(payouts.show_payouts)
-app.command("statement")(statement.show_statement)
+app.add_typer(counters.app, name="counters")
 app.command("payouts")(payouts.show_payouts)
 app.command("statement")(statement.show_statement)
 app.add_typer(audit.app, name="audit")
