@@ -13,12 +13,15 @@ from api import (
     expected,
     exports,
     feed,
+    findings,
     health,
     intake,
     kannel,
     opt_outs,
+    outbox,
     payouts,
     rates,
+    solicitations,
     subscriptions,
     trail,
 )
@@ -60,7 +63,7 @@ def create_app(
     book = APIRouter(prefix="/v1/books/{book}", dependencies=[Security(scheme)])
     for face in (
         *(intake, accounts, balances, catalogue, trail, feed, exports, payouts),
-        *(opt_outs, expected, rates, subscriptions),
+        *(opt_outs, outbox, expected, rates, solicitations, subscriptions),
     ):
         book.include_router(face.router)
     app.include_router(book)
