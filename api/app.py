@@ -21,6 +21,7 @@ from api import (
     outbox,
     payouts,
     rates,
+    refunds,
     solicitations,
     subscriptions,
     trail,
@@ -64,6 +65,7 @@ def create_app(
     for face in (
         *(intake, accounts, balances, catalogue, trail, feed, exports, payouts),
         *(opt_outs, outbox, expected, rates, solicitations, subscriptions),
+        *(refunds, findings),
     ):
         book.include_router(face.router)
     app.include_router(book)

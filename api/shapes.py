@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from ledger.money import micros_text
+from ledger.money import micros_text, parse_micros
 
 MAX_TEXT = 10_000
 """Characters of one message. Ten times what the longest real one has, and as much as fits an
@@ -25,6 +25,16 @@ Link = Annotated[str, Field(min_length=1, max_length=64)]
 Sender = Annotated[str, Field(min_length=1, max_length=128)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Position = Annotated[int, Field(ge=0, le=MAX_POSITION)]
+Words = Annotated[
+    str,
+    # No control characters, which no table can hold, and something that is seen.
+    Field(
+        min_length=1,
+        max_length=500,
+        pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$",
+    ),
+]
+"""Why something is done, in a person's words, on one line."""
 
 
 def _written(value: object) -> object:
@@ -71,6 +81,30 @@ def last_day(month: str) -> date:
     """Give the last day of a month."""
     first = first_day(month)
     return first.replace(day=calendar.monthrange(first.year, first.month)[1])
+
+
+def _more_than_nothing(amount: str) -> str:
+    if not parse_micros(amount):
+        raise ValueError("must be more than nothing")
+    return amount
+
+
+class Price(BaseModel):
+    """An amount that is asked for: more than nothing, as a decimal in quotes, never rounded."""
+
+    model_config = STRICT
+
+    amount: Annotated[
+        str,
+        Field(pattern=r"^[0-9]{1,7}(\.[0-9]{1,6})?$", examples=["3.00"]),
+        AfterValidator(_more_than_nothing),
+    ]
+    currency: str = Field(pattern="^[A-Z]{3}$", examples=["EUR"])
+
+    @property
+    def micros(self) -> int:
+        """The amount in micros."""
+        return parse_micros(self.amount)
 
 
 class Money(BaseModel):
