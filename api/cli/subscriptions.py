@@ -43,7 +43,7 @@ def list_subscriptions(
     if not shown.subscriptions:
         say(f"{merchant} has no such subscription.")
         return
-    columns = ("=subscription", "service", "state", "#price", "every", "next due (UTC)", "charge")
+    columns = ("=subscription", "service", "state", "#price", "=next due")
     title = f"Subscriptions of {merchant}, those that began last first"
     console().print(table(title, columns, map(_row, shown.subscriptions)))
     if shown.next is not None:
@@ -70,13 +70,12 @@ def stop(
 
 
 def _row(one: face.Subscription) -> tuple[object, ...]:
-    charge = one.last_charge
+    service = f"{one.service} (test)" if one.test else one.service
+    charge = f", {one.last_charge.state}" if one.last_charge else ""
     return (
         one.subscription,
-        f"{one.service} (test)" if one.test else one.service,
-        f"stopped by {one.stopped_by}" if one.stopped_by else one.state,
+        f"{service}, {one.every.n} {one.every.unit}",
+        f"stopped by {one.stopped_by}" if one.stopped_by else f"{one.state}{charge}",
         f"{one.price.amount} {one.price.currency}",
-        f"{one.every.n} {one.every.unit}",
-        f"{one.next_due_at:%Y-%m-%d %H:%M}" if one.next_due_at else None,
-        f"{charge.state}, attempt {charge.attempts}" if charge else None,
+        f"{one.next_due_at:%Y-%m-%d}" if one.next_due_at else None,
     )
