@@ -1,11 +1,13 @@
 """Reading a catalogue file: what it asks for, and every place where it cannot be read."""
 
 import sys
+import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
+from api.catalogue_file import CatalogueFileInvalid, read_values
 from ledger.decisions.catalogue import Requested
 from ledger.facts.base import Draft
 from ledger.facts.catalogue import (
@@ -241,6 +243,30 @@ class TestRefusal:
         ((line, place, text),) = misread(raw)
         assert (line, place) == (0, "")
         assert text.startswith("is no TOML file")
+
+
+class TestValues:
+    """What a file would say, from JSON."""
+
+    def test_ask_for_the_same(self) -> None:
+        values = tomllib.loads(SMALL + MERCHANT.replace("ludo", "b"))
+        values["effective_from"] = values["effective_from"].isoformat()
+        values["merchants"][0]["effective_from"] = "2026-03-01T12:00:00+01:00"
+        as_file = SMALL.replace(
+            'name = "Ludo SAS"', 'name = "Ludo SAS"\neffective_from = 2026-03-01T12:00:00+01:00'
+        )
+        wanted = {repr(one.fact) for one in requests(as_file + MERCHANT.replace("ludo", "b"))}
+        assert {repr(one.fact) for one in read_values(values, "fr", "Europe/Paris")} == wanted
+
+    def test_have_places_without_lines(self) -> None:
+        values = tomllib.loads(SMALL)
+        values["effective_from"] = "2026-03-01"
+        values["tariffs"][1]["price"] = "x"
+        with pytest.raises(CatalogueFileInvalid) as raised:
+            read_values(values, "fr", "Europe/Paris")
+        assert [str(one).partition(": ")[0] for one in raised.value.problems] == [
+            "tariffs[2].price"
+        ]
 
 
 class TestLines:
