@@ -404,10 +404,20 @@ class TestCommand:
         done = trading("payouts", "2026-07")
         assert done.status == 0
         rows = [row.split() for row in done.out.splitlines()]
-        amounts = ["EUR", "1.00", "0.00", "1.00", "0.00", "0.00", "not", "recorded"]
+        amounts = ["1.00", "0.00", "1.00", "0.00", "0.00", "not", "recorded"]
         assert ["ludotel", *amounts] in rows
         assert ["total", *amounts] in rows
         assert "Complete up to position" in done.out
+
+    def test_cuts_no_amount_in_a_narrow_terminal(self, trading: Obole) -> None:
+        narrow = Obole({**trading.environ, "COLUMNS": "40"})
+        wide, cut = trading("payouts", "2026-07"), narrow("payouts", "2026-07")
+        total = next(row for row in wide.out.splitlines() if row.split()[:1] == ["total"])
+        assert total.split() in [row.split() for row in cut.out.splitlines()]
+
+    def test_of_an_empty_month_says_so(self, trading: Obole) -> None:
+        for arguments in (("2026-05",), ("2026-05", "--merchant", "ludotel")):
+            assert "nothing is recorded" in trading("payouts", *arguments).out
 
     def test_gives_one_json_value(self, trading: Obole) -> None:
         body = trading("payouts", "2026-07", "--merchant", "ludotel", "--json").json

@@ -7,8 +7,8 @@ import typer
 
 from api.accounts import shown
 from api.cli.desks import BookName, connection_to, migrated_database
-from api.cli.months import MonthName, refuse_unregistered
-from api.cli.show import AsJson, console, print_json, say, table
+from api.cli.months import MonthName, print_whole, refuse_unregistered
+from api.cli.show import AsJson, print_json, say, table
 from api.documents.statement import statement_csv
 from api.shapes import first_day
 from ledger.money import micros_text
@@ -43,20 +43,22 @@ def show_statement(
 
 
 def _print(found: accounts.Statement, watermark: Watermark) -> None:
-    names = (name.replace("_", " ") for name in _STATES)
-    columns = ("=code", "=operator", "=service", "=currency", *(f"#{name}" for name in names))
-    rows = [
-        *(
-            (line.short_code, line.operator, line.service, line.currency, *_cells(line.position))
-            for line in found.lines
-        ),
-        *(
-            ("total", "", "", currency, *_cells(position))
-            for currency, position in found.totals.items()
-        ),
-    ]
-    title = f"{found.merchant}, {found.month:%Y-%m}: its share, net of tax"
-    console().print(table(title, columns, rows))
+    names = (f"#{name.replace('_', ' ')}" for name in _STATES)
+    columns = ("=code", "=operator", "=service", *names)
+    about = f"{found.merchant}, {found.month:%Y-%m}"
+    for currency, total in found.totals.items():
+        rows = [
+            *(
+                (line.short_code, line.operator, line.service, *_cells(line.position))
+                for line in found.lines
+                if line.currency == currency
+            ),
+            ("total", "", "", *_cells(total)),
+        ]
+        title = f"{about}: its share in {currency}, net of tax"
+        print_whole(table(title, columns, rows))
+    if not found.totals:
+        say(f"{about}: nothing is recorded of this month")
     say("Unresolved lies within pending. Not recorded yet: declared, collected, payable.")
     say(f"Complete up to position {watermark.position:,}. Provisional: it may still change.")
 
