@@ -36,9 +36,9 @@ CREATE TABLE solicitation_counters (
 
 COMMENT ON TABLE solicitation_counters IS 'Projection: solicitations of a consumer since the last return.';
 
--- A merchant's counters, code by code.
+-- A merchant's counters, code by code; a page's end must not tell the merchant who the consumer is.
 CREATE INDEX solicitation_counters_by_merchant ON solicitation_counters (
-    book, merchant, short_code, consumer
+    book, merchant, short_code, md5(merchant || ' ' || consumer)
 ) WHERE last_allowed_at IS NOT NULL;
 
 -- What runs out next.

@@ -5,7 +5,7 @@ and lasts for a while; it is used by one message, or runs out and counts no long
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
@@ -149,13 +149,14 @@ def _allowed(case: Case) -> SolicitationAllowed:
 
 def _refused(case: Case, rule: SolicitationRule, next_opening: NextOpening) -> SolicitationRefused:
     hours = case.rules.solicitations
+    opens_at = next_opening(case.now) if rule == "outside_hours" else None
     return SolicitationRefused(
         ref=case.ref,
         rule=rule,
         count=case.count,
         limit=hours.limit_without_return if hours else 0,
         charter=hours.charter if hours else "",
-        opens_at=next_opening(case.now) if rule == "outside_hours" else None,
+        opens_at=opens_at and opens_at.astimezone(UTC),
         occurred_at=case.now,
     )
 

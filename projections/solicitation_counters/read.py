@@ -23,7 +23,7 @@ SELECT
         FROM jsonb_each(allowed) AS one
         WHERE NOT used ? one.key AND (one.value ->> 'until')::timestamptz > %(at)s
     ),
-    returned_at, last_allowed_at
+    returned_at, last_allowed_at, md5(merchant || ' ' || consumer)
 FROM solicitation_counters
 WHERE book = %(book)s AND last_allowed_at IS NOT NULL
 """
@@ -40,8 +40,8 @@ _OF_MERCHANT: LiteralString = (
     _COUNTED
     + """
 AND merchant = %(merchant)s
-AND (short_code, consumer) > (%(short_code)s, %(other)s)
-ORDER BY short_code, consumer
+AND (short_code, md5(merchant || ' ' || consumer)) > (%(short_code)s, %(other)s)
+ORDER BY short_code, md5(merchant || ' ' || consumer)
 LIMIT %(limit)s + 1
 """
 )
@@ -97,6 +97,8 @@ class Counter(NamedTuple):
     """Those of them that are allowed and not used so far."""
     returned_at: datetime | None
     last_allowed_at: datetime
+    cover: str
+    """In the place of the consumer, for a merchant that is not told who it is."""
 
     @property
     def key(self) -> Key:
@@ -130,7 +132,7 @@ class Expiring(NamedTuple):
 
 
 class PageEnd(NamedTuple):
-    """Where a page ended: a code, and the merchant or consumer of the other dimension."""
+    """Where a page ended: a code, and there the merchant, or the cover of the consumer."""
 
     short_code: str = ""
     other: str = ""
@@ -174,11 +176,11 @@ def of_consumer(consumer: str, at: datetime, limit: int, after: PageEnd = FIRST)
 
 
 def of_merchant(merchant: str, at: datetime, limit: int, after: PageEnd = FIRST) -> Read[Page]:
-    """Ask for a merchant's counters as they are at an instant, by code and consumer."""
+    """Ask for a merchant's counters as they are at an instant, by code."""
     params = {"merchant": merchant, "at": at, "limit": limit, **after._asdict()}
 
     def shape(rows: Rows) -> Page:
-        return _page(rows, limit, "consumer")
+        return _page(rows, limit, "cover")
 
     return Read(PROJECTION, _OF_MERCHANT, shape, params)
 
