@@ -114,6 +114,19 @@ class TestOne:
         )
 
 
+class TestProof:
+    """What proves that somebody subscribed."""
+
+    def test_is_shown_with_its_exchange_to_who_may_see_it(self, api: SubscribedApi) -> None:
+        offered = api.write("HORO")
+        answer = api.write("OK")
+        path = f"/exchanges/{answer['mo']}"
+        told = api.get(path, "regulator", content=True).json()["facts"]
+        (started,) = [one for one in told if "subscription_started" in str(one)]
+        assert offered["text"] == "Horo: 2.00 EUR per 1 week. OK naar 9014"
+        assert offered["text"] in str(started)
+
+
 class TestStop:
     """Ending a subscription."""
 

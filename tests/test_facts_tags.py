@@ -63,7 +63,7 @@ EXPECTED = {
     "charge_written_off.v1": CHARGED,
     "subscription_requested.v1": {f"mo:{MO}", *SUBSCRIBED},
     "subscription_refused.v1": {f"mo:{MO}", *SUBSCRIBED},
-    "subscription_started.v1": SUBSCRIBED,
+    "subscription_started.v1": {f"mo:{MO}", *SUBSCRIBED},
     "subscription_renewed.v1": {f"mt:{MT}", f"charge:{CHARGE}", *SUBSCRIBED},
     "renewal_refused.v1": SUBSCRIBED,
     "subscription_stopped.v1": {f"mo:{MO}", *SUBSCRIBED},

@@ -60,7 +60,9 @@ def interests(asked: Asked) -> tuple[Interest, ...]:
     kind = asked.word.kind if asked.word else None
     offered = asked.service is not None and asked.service.subscription is not None
     if kind in {"stop", "confirm"} or offered or stop_word_after(asked):
-        return (Interest((tag("consumer", asked.mo.consumer),), TYPES | spending.TYPES),)
+        # What is confirmed is charged at once, so caps have to be judged.
+        types = TYPES | spending.TYPES if kind == "confirm" else TYPES
+        return (Interest((tag("consumer", asked.mo.consumer),), types),)
     return ()
 
 

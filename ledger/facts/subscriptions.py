@@ -116,6 +116,11 @@ class SubscriptionStarted(Fact, frozen=True, kw_only=True, tag="subscription_sta
     """Its renewals come at this local time, on the day of the month or week that this is."""
 
     @property
+    def mo(self) -> str:
+        """The message that started it: the last step."""
+        return self.consent[-1].mo
+
+    @property
     def subject(self) -> str:
         """The subscription."""
         return self.ref.subscription

@@ -90,7 +90,7 @@ _TAGGED: dict[type[Fact], tuple[str, ...]] = {
     consent.OptOutLifted: ("mo", *_MESSAGE),
     subscriptions.SubscriptionRequested: ("mo", *_SUBSCRIPTION),
     subscriptions.SubscriptionRefused: ("mo", "merchant", "subscription", *_MESSAGE),
-    subscriptions.SubscriptionStarted: _SUBSCRIPTION,
+    subscriptions.SubscriptionStarted: ("mo", *_SUBSCRIPTION),
     subscriptions.SubscriptionRenewed: ("mt", "charge", *_SUBSCRIPTION),
     subscriptions.RenewalRefused: _SUBSCRIPTION,
     subscriptions.SubscriptionStopped: ("mo", *_SUBSCRIPTION),
