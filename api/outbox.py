@@ -1,7 +1,7 @@
 """What is on its way to consumers: pushed messages and notices, and how far each has come."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
@@ -82,7 +82,9 @@ async def get_outbox(
     )
 
 
-def _told(one: listed.Entry, *, to_gateway: bool) -> dict[str, object]:
-    shown = {name: value for name, value in one._asdict().items() if name in Item.model_fields}
+def _told(one: listed.Entry, *, to_gateway: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        name: value for name, value in one._asdict().items() if name in Item.model_fields
+    }
     shown["what"] = "notice" if one.is_notice else "message"
     return shown | ({"consumer": None} if to_gateway else {})
