@@ -150,7 +150,8 @@ class TestShow:
         assert last["codes"] == []
 
     def test_of_no_instant_is_wrong_usage(self, selling: Obole) -> None:
-        assert selling("catalogue", "show", "--at", "soon").status == 2
+        for at in ("soon", "0001-01-01", "2026-01-01T00:00:00"):
+            assert selling("catalogue", "show", "--at", at).status == 2
 
 
 class TestSuspend:

@@ -151,4 +151,7 @@ def has_traffic(log: PostgresLog) -> bool:
 def _instant(at: datetime, zone: ZoneInfo) -> datetime:
     if at.tzinfo is None:
         at = datetime.combine(at.date(), time.min, zone)
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise typer.BadParameter("is too far away", param_hint="--at") from None
