@@ -9,11 +9,13 @@ from api.cli import (
     counters,
     demo,
     expected,
+    findings,
     key,
     numbers,
     opt_outs,
     payouts,
     rates,
+    refunds,
     rules,
     service,
     statement,
@@ -36,6 +38,9 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(numbers.app, name="test-number")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(findings.app, name="findings")
+app.command("refund")(refunds.refund)
+app.command("write-off")(refunds.write_off)
 app.add_typer(key.app, name="key")
 app.add_typer(counters.app, name="counters")
 app.command("payouts")(payouts.show_payouts)
