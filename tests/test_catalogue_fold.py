@@ -1,7 +1,6 @@
 """The catalogue folded from its facts: what was true of a code, keyword or price at an instant."""
 
 import random
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,17 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.catalogue import Catalogue, key_of
-from ledger.facts import catalogue as entries
-from ledger.facts.base import Draft, Fact, Recorded
 from ledger.facts.catalogue import (
     KeywordAssigned,
     KeywordWithdrawn,
-    ServiceResumed,
-    ServiceSuspended,
     ShortCodeClosed,
 )
-from ledger.facts.registry import REGISTRY, Origin
-from ledger.log.rows import StoredRow
 from tests.support.book import in_memory
 from tests.support.builders import (
     NOON,
@@ -37,23 +30,10 @@ from tests.support.builders import (
     with_merchant,
     with_operator,
 )
+from tests.support.catalogues import as_stored, folded
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
-
-
-def recorded(facts: Iterable[Fact], first: int = 1) -> list[Recorded]:
-    """Put facts into a book in order, from a position on."""
-    found = []
-    for place, fact in enumerate(facts, first):
-        row = REGISTRY.encode(Draft(fact, n=place), Origin("fr", "test"))
-        found.append(REGISTRY.decode(StoredRow("fr", place, NOON, *row)))
-    return found
-
-
-def folded(*facts: Fact) -> Catalogue:
-    """Fold facts into a catalogue."""
-    return Catalogue().advance(recorded(facts))
 
 
 def assigned(to: str, at: datetime, words: str = "JEU") -> KeywordAssigned:
@@ -101,7 +81,7 @@ class TestAt:
     def test_of_an_old_day_stays_the_same(self) -> None:
         known = folded(tariff("81014", 3_000_000))
         later = known.advance(
-            recorded([tariff("81014", 1_000_000, effective_from=NOON)], known.position + 1)
+            as_stored([tariff("81014", 1_000_000, effective_from=NOON)], known.position + 1)
         )
         assert later.tariff("81014", "", NOON - INSTANT) == known.tariff("81014", "", NOON)
 
@@ -171,55 +151,6 @@ class TestKeywords:
         assert known.code_tariff("72100", NOON) is None
 
 
-def suspended(at: datetime) -> ServiceSuspended:
-    """Suspend the quiz from some instant on."""
-    return ServiceSuspended(service="quiz", merchant="ludotel", reason="x", effective_from=at)
-
-
-class TestServices:
-    """Services, and whether they sell."""
-
-    RESUMED = ServiceResumed(service="quiz", merchant="ludotel", effective_from=NOON + DAY)
-
-    @pytest.mark.parametrize(
-        ("at", "still"),
-        [
-            (NOON - INSTANT, False),
-            (NOON, True),
-            (NOON + DAY - INSTANT, True),
-            (NOON + DAY, False),
-        ],
-    )
-    def test_are_suspended_until_they_are_resumed(self, at: datetime, *, still: bool) -> None:
-        known = folded(service("quiz"), suspended(NOON), self.RESUMED)
-        assert known.suspended("quiz", at) is still
-        assert not known.suspended("tournoi", at)
-        assert known.service("quiz", at)
-
-    def test_may_be_suspended_again(self) -> None:
-        known = folded(service("quiz"), suspended(NOON), self.RESUMED, suspended(NOON + 2 * DAY))
-        assert known.suspended("quiz", NOON + 2 * DAY)
-
-
-class TestTestNumbers:
-    """The consumers that only test."""
-
-    NUMBER, OTHER = "1_" + "a" * 32, "1_" + "b" * 32
-    DECLARED = entries.TestNumberDeclared(consumer=NUMBER, label="ours", effective_from=NOON)
-    WITHDRAWN = entries.TestNumberWithdrawn(consumer=NUMBER, effective_from=NOON + DAY)
-
-    @pytest.mark.parametrize(
-        ("at", "testing"),
-        [(NOON - INSTANT, False), (NOON, True), (NOON + DAY, False)],
-    )
-    def test_test_from_when_they_are_declared_until_withdrawn(
-        self, at: datetime, *, testing: bool
-    ) -> None:
-        known = folded(self.DECLARED, self.WITHDRAWN)
-        assert known.is_test(self.NUMBER, at) is testing
-        assert not known.is_test(self.OTHER, at)
-
-
 class TestContracts:
     """The terms with operators and merchants."""
 
@@ -249,7 +180,7 @@ class TestContracts:
         assert found.fact.share == percent(percentage, "reversement")
 
     def test_are_named_by_the_fact_that_agreed_them(self) -> None:
-        facts = recorded([with_operator(ORANGE, percent(50, "price_net_of_tax"))])
+        facts = as_stored([with_operator(ORANGE, percent(50, "price_net_of_tax"))])
         found = Catalogue().advance(facts).operator_contract(ORANGE, "t", NOON)
         assert found is not None
         assert found.id == facts[0].id
@@ -257,7 +188,7 @@ class TestContracts:
     def test_are_found_by_the_fact_that_agreed_them_also_when_others_are_in_force(self) -> None:
         old = with_merchant("ludotel", percent(1, "reversement"), refunds_borne_by="merchant")
         new = with_merchant("ludotel", percent(2, "reversement"), effective_from=NOON)
-        facts = recorded([old, new])
+        facts = as_stored([old, new])
         known = Catalogue().advance(facts[:1]).advance(facts[1:])
         assert [known.contract(one.id).fact for one in facts] == [old, new]
         assert known.contract(facts[0].id).fact.refunds_borne_by == "merchant"

@@ -7,55 +7,44 @@ Rows = list[tuple[object, ...]]
 
 def tables(found: Shown) -> list[tuple[str, tuple[str, ...], Rows]]:
     """Lay out what is in force: each table's title, its columns, and its rows."""
+    keywords = [(one.short_code, one.keyword, one.service, one.merchant) for one in found.keywords]
+    codes = [(one.short_code, one.operator, one.dedicated_to, one.publisher) for one in found.codes]
+    numbers = [(one.consumer, one.label) for one in found.test_numbers]
+    of_prices = ("=tariff", "=code", "=keyword", "#message", "#answer", "=currency")
+    return [
+        ("Codes", ("=code", "=operator", "=dedicated to", "publisher"), [*codes]),
+        ("Services", ("=service", "=merchant", "=category", "every", "state"), _services(found)),
+        ("Keywords", ("=code", "=keyword", "=service", "=merchant"), [*keywords]),
+        ("Prices, tax included", of_prices, _prices(found)),
+        ("Terms", ("=contract", "=with", "=only", "=share", "of"), _terms(found)),
+        ("Numbers to test with", ("=consumer", "label"), [*numbers]),
+    ]
+
+
+def _services(found: Shown) -> Rows:
     return [
         (
-            "Codes",
-            ("=code", "=operator", "=dedicated to", "publisher"),
-            [
-                (one.short_code, one.operator, one.dedicated_to, one.publisher)
-                for one in found.codes
-            ],
-        ),
+            one.service,
+            one.merchant,
+            one.category,
+            one.subscription and f"{one.subscription.every} {one.subscription.unit}",
+            "suspended" if one.suspended else "sells",
+        )
+        for one in found.services
+    ]
+
+
+def _prices(found: Shown) -> Rows:
+    return [
         (
-            "Services",
-            ("=service", "=merchant", "=category", "every", "state"),
-            [
-                (
-                    one.service,
-                    one.merchant,
-                    one.category,
-                    one.subscription and f"{one.subscription.every} {one.subscription.unit}",
-                    "suspended" if one.suspended else "sells",
-                )
-                for one in found.services
-            ],
-        ),
-        (
-            "Keywords",
-            ("=code", "=keyword", "=service", "=merchant"),
-            [(one.short_code, one.keyword, one.service, one.merchant) for one in found.keywords],
-        ),
-        (
-            "Prices, tax included",
-            ("=tariff", "=code", "=keyword", "#message", "#answer", "=currency"),
-            [
-                (
-                    one.tariff,
-                    one.short_code,
-                    one.keyword,
-                    one.mo_price.amount,
-                    one.price.amount,
-                    one.price.currency,
-                )
-                for one in found.tariffs
-            ],
-        ),
-        ("Terms", ("=contract", "=with", "=only", "=share", "of"), _terms(found)),
-        (
-            "Numbers to test with",
-            ("=consumer", "label"),
-            [(one.consumer, one.label) for one in found.test_numbers],
-        ),
+            one.tariff,
+            one.short_code,
+            one.keyword,
+            one.mo_price.amount,
+            one.price.amount,
+            one.price.currency,
+        )
+        for one in found.tariffs
     ]
 
 

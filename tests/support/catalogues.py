@@ -1,5 +1,6 @@
 """A small catalogue as text, and short ways to change it, to record it and to be refused."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
@@ -14,9 +15,10 @@ from ledger.decisions.catalogue import (
     RulesAt,
     change,
 )
-from ledger.facts.base import Draft, Recorded
+from ledger.facts.base import Draft, Fact, Recorded
 from ledger.facts.book import BookOpened
 from ledger.facts.registry import REGISTRY, Origin
+from ledger.log.rows import StoredRow
 from ledger.rules.inforce import Rules
 from ledger.rules.inforce import Subscriptions as SubscriptionTerms
 from ledger.rules.pack import load_pack
@@ -267,3 +269,17 @@ def contract(kind: str, fields: str, since: str = "2026-07-01") -> str:
     """Write a contract of 80 % of the reversement, unless `fields` end otherwise."""
     share = "" if "share" in fields or "amount" in fields else 'share = "80 %"\nof = "reversement"'
     return f"[[{kind}_contracts]]\n{fields}\n{share}\neffective_from = {since}\n"
+
+
+def as_stored(facts: Iterable[Fact], first: int = 1) -> list[Recorded]:
+    """Put facts into a book in order, from a position on."""
+    found = []
+    for place, fact in enumerate(facts, first):
+        row = REGISTRY.encode(Draft(fact, n=place), Origin("fr", "test"))
+        found.append(REGISTRY.decode(StoredRow("fr", place, NOW, *row)))
+    return found
+
+
+def folded(*facts: Fact) -> Catalogue:
+    """Fold facts into a catalogue."""
+    return Catalogue().advance(as_stored(facts))
