@@ -1,6 +1,5 @@
 """A Belgian book for tests: numbers, both legs, and messages that cost something unmatched."""
 
-from pathlib import Path
 from typing import Any
 
 from ledger.commands.traffic import IncomingMo
@@ -23,13 +22,14 @@ from tests.support.builders import (
     with_merchant,
     with_operator,
 )
+from tests.support.packs import BELGIAN_SETTINGS
 
 PROXIMUS, ORANGE_BE, BASE = "20601", "20610", "20620"
 LINKS = {"proximus": PROXIMUS, "orange": ORANGE_BE, "base": BASE}
 BOTH, MO_ONLY, SUBSCRIBED = "3014", "2014", "9014"
 """1.00 for the message and 2.00 for its answer; 0.50 for the message alone; subscriptions."""
 
-BELGIAN = RuleBook(load_pack("be"), load_settings(Path(__file__).parent / "settings_be.toml"))
+BELGIAN = RuleBook(load_pack("be"), load_settings(BELGIAN_SETTINGS))
 
 
 def be_mo(text: str = "JEU", **fields: Any) -> IncomingMo:  # noqa: ANN401 - fields of every type

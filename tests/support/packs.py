@@ -12,7 +12,7 @@ from ledger.rules.resolve import RuleBook, resolve
 from ledger.rules.settings import Settings, load_settings, parse_settings
 
 FR = resources.files("ledger.rules").joinpath("fr.toml").read_text(encoding="utf-8")
-BELGIAN_SETTINGS = Path(__file__).with_name("settings_be.toml")
+BELGIAN_SETTINGS = Path(__file__).parents[2] / "settings" / "be.toml"
 """The settings of the demonstration's Belgian book."""
 
 # Another country, unlike France on nearly every line, whose rules change on 1 July 2026.
