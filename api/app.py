@@ -33,6 +33,12 @@ from api.limits import BodyLimit
 
 WAIT_SECONDS = 5.0
 """How long a reader that asks for a position waits for it at most."""
+_FACES = (
+    *(intake, accounts, balances, catalogue, trail, feed, exports, payouts),
+    *(opt_outs, outbox, expected, rates, solicitations, subscriptions),
+    *(refunds, findings),
+)
+"""Every module with routes below a book."""
 
 
 def create_app(
@@ -62,11 +68,7 @@ def create_app(
     # The scheme only tells the document how to present a key; `Allow` judges it.
     scheme = HTTPBearer(auto_error=False, description="A key issued by `obole key`.")
     book = APIRouter(prefix="/v1/books/{book}", dependencies=[Security(scheme)])
-    for face in (
-        *(intake, accounts, balances, catalogue, trail, feed, exports, payouts),
-        *(opt_outs, outbox, expected, rates, solicitations, subscriptions),
-        *(refunds, findings),
-    ):
+    for face in _FACES:
         book.include_router(face.router)
     app.include_router(book)
     app.include_router(health.router)
