@@ -21,6 +21,9 @@ from tests.support.database import TestDatabase
 from tests.support.history import LAST, two_charges
 from tests.support.projected import contents, failing, reset, standing, store
 
+THREE = (BALANCES, MERCHANT_ACCOUNTS, CHARGES)
+"""Enough to see that one stands still and the others go on."""
+
 
 @pytest.fixture
 def connection(database: TestDatabase) -> Generator[psycopg.Connection]:
@@ -66,11 +69,11 @@ class TestParking:
     def test_lasts_until_it_is_unparked(self, connection: psycopg.Connection) -> None:
         rows = two_charges().rows
         store(connection, rows)
-        Engine(connection, "fr").catch_up()
+        Engine(connection, "fr", THREE).catch_up()
         whole = contents(connection, "fr")
         reset(connection, "fr")
         Engine(connection, "fr", [BALANCES, MERCHANT_ACCOUNTS, failing(CHARGES, 12)]).catch_up()
-        mended = Engine(connection, "fr")
+        mended = Engine(connection, "fr", THREE)
         assert mended.catch_up() == 0
         assert (mended.unpark("charges"), mended.unpark("balances")) == (True, False)
         assert mended.catch_up() == 2
@@ -97,7 +100,7 @@ class TestParking:
         history.facts[-1] = (LAST, structs.replace(captured, amounts=wrong))
         history.exchange("d", LAST)
         store(connection, history.rows)
-        engine = Engine(connection, "fr")
+        engine = Engine(connection, "fr", THREE)
         engine.catch_up()
         last = len(history.facts)
         assert standing(connection, "fr") == {
@@ -118,7 +121,7 @@ class TestParking:
     ) -> None:
         rows = two_charges().rows
         store(connection, [*rows[:11], rows[11]._replace(**change), rows[12]])
-        Engine(connection, "fr").catch_up()
+        Engine(connection, "fr", THREE).catch_up()
         assert standing(connection, "fr") == {
             "balances": 11,
             "merchant_accounts": 11,
@@ -131,7 +134,7 @@ class TestParking:
         rows = two_charges().rows
         # 13 releases b: it moves no money, so balances ignores it, and the others need it.
         store(connection, [*rows[:12], rows[12]._replace(data=b"{")])
-        Engine(connection, "fr").catch_up()
+        Engine(connection, "fr", THREE).catch_up()
         assert standing(connection, "fr") == {
             "balances": 13,
             "merchant_accounts": 12,
