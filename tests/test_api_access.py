@@ -58,6 +58,19 @@ TABLE = {
     "/services/{service}/resumption": ("POST", "/services/quiz/resumption", {"admin"}),
     "/test-numbers": ("POST", "/test-numbers", {"admin"}),
     "/test-numbers/{consumer}": ("DELETE", f"/test-numbers/1_{'0' * 32}", {"admin"}),
+    "/charges/{charge}/refunds": ("POST", f"/charges/{'0' * 32}/refunds", {"finance", "admin"}),
+    "/charges/{charge}/write-offs": (
+        "POST", f"/charges/{'0' * 32}/write-offs", {"finance", "admin"},
+    ),
+    "/merchants/{merchant}/charges/{charge}/refunds": (
+        "POST", f"/merchants/ludotel/charges/{'0' * 32}/refunds", {"merchant"},
+    ),
+    "/findings": ("GET", "/findings", AUDITORS),
+    "/findings/kinds": ("GET", "/findings/kinds", AUDITORS),
+    "/findings/{finding}": ("GET", f"/findings/{'0' * 32}", AUDITORS),
+    "/findings/{finding}/close": (
+        "POST", f"/findings/{'0' * 32}/close", {"finance", "admin"},
+    ),
 }  # fmt: skip
 OPEN = {"/livez", "/readyz", "/openapi.json", "/problems/{name}"}
 BODIES = {
@@ -74,6 +87,10 @@ BODIES = {
     "POST /catalogue": {"book": OTHER_BOOK, "effective_from": "2026-01-01"},
     "/services/{service}/suspension": {"reason": "x"},
     "/test-numbers": {"operator": "20801", "short_code": "1", "sender": "1", "label": "x"},
+    "/charges/{charge}/refunds": {"id": "1", "by": "operator", "channel": "bill", "reason": "x"},
+    "/charges/{charge}/write-offs": {"id": "1", "reason": "unpaid", "note": "x"},
+    "/merchants/{merchant}/charges/{charge}/refunds": {"id": "1", "reason": "x"},
+    "/findings/{finding}/close": {"how": "no_fault", "note": "x"},
 }
 ADMITTED = {200, 404, 422}
 """What a key that may come in is answered here, for most addresses lead to nothing."""
