@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
@@ -177,6 +178,19 @@ class TestTable:
             in_parts = contents(connection)
             PROJECTION.table.write(Place(connection), "fr", folded(facts))
             assert in_parts == contents(connection) != []
+
+
+class TestPageEnd:
+    """Where a page of counters ends."""
+
+    def test_is_read_as_it_was_written(self) -> None:
+        end = read.PageEnd("81014", "a.b")
+        assert read.PageEnd.parse(str(end)) == end
+
+    @pytest.mark.parametrize("text", ["", "81014", "81014.", "x.a", ".a"])
+    def test_is_no_other_word(self, text: str) -> None:
+        with pytest.raises(ValueError, match="is not the end of a page"):
+            read.PageEnd.parse(text)
 
 
 class TestExpiring:

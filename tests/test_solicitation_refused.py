@@ -26,7 +26,9 @@ from tests.support.builders import (
     ON_ACCEPTED,
     ON_DELIVERED,
     UNKNOWN_CODE,
+    code,
     dlr,
+    keyword,
     mo,
     paris,
 )
@@ -117,6 +119,11 @@ class TestOnSale:
         refused(
             given(mo(short_code=UNKNOWN_CODE)).when(asking(short_code=UNKNOWN_CODE)), "not_on_sale"
         )
+
+    def test_needs_a_price(self) -> None:
+        unpriced = [code("85014"), *keyword("JEU", "quiz", on="85014")]
+        book = in_memory(*unpriced)
+        refused(given(bought(), book=book).when(asking(short_code="85014")), "not_on_sale")
 
     def test_ends_with_the_last_keyword(self) -> None:
         gone = [

@@ -19,6 +19,7 @@ from ledger.facts.solicitations import (
     SolicitationExpired,
 )
 from ledger.facts.traffic import MtEmitted
+from ledger.vault import new_data_key
 from tests.support.book import in_memory, overtaken, together
 from tests.support.builders import (
     NOON,
@@ -86,6 +87,16 @@ class TestUse:
         given(*self.ASKED, sending()).when(sending(text="autre")).left().refused(
             ConflictingSolicitation
         )
+
+    @pytest.mark.parametrize("now", ["no key", "another key"])
+    def test_whose_text_nobody_can_read_any_more_stays_as_it_is(self, now: str) -> None:
+        book = in_memory()
+        given(*self.ASKED, sending(), book=book)
+        keys = book.desk.keys.keys
+        kept = {key: new_data_key() for key in keys} if now == "another key" else {}
+        keys.clear()
+        keys.update(kept)
+        given(book=book).when(sending(text="autre")).then()
 
     def test_twice_at_once_is_one(self) -> None:
         book = in_memory()
