@@ -301,6 +301,13 @@ class TestRefused:
     def test_after_stop(self) -> None:
         given(sms("STOP"), on("2026-07-17T12:00"), book=subscriber()).when(renew()).then()
 
+    def test_after_stop_that_ended_no_subscriptions_when_it_was_said(self) -> None:
+        stop = msgspec.structs.replace(BELGIAN.at(NOON).stop, ends=("replies",))
+        book = subscribers(rules=ChangedBelgian(stop=stop))
+        given(on("2026-07-10T12:00"), sms("HORO"), sms("OK"), sms("STOP"), book=book)
+        assert not book.facts(SubscriptionStopped)
+        given(on("2026-07-17T12:00"), book=book.beside(BELGIAN)).when(renew()).then()
+
     def test_after_stop_that_ends_no_subscriptions_is_not_refused(self) -> None:
         stop = msgspec.structs.replace(BELGIAN.at(NOON).stop, ends=("replies",))
         book = subscribers(rules=ChangedBelgian(stop=stop))
@@ -392,6 +399,13 @@ class TestUnpaid:
     def test_end_nothing_where_one_of_them_is_not_answered_for(self) -> None:
         book = given(on("2026-07-24T12:00"), renew(), book=self.unpaid(1)).book
         given(on("2026-07-31T12:00"), book=book).when(renew()).then(*RENEWED)
+
+    def test_end_nothing_in_a_cycle_that_has_begun(self) -> None:
+        # The 24th is not answered for when the 31st begins, so that is charged; both fail then.
+        book = given(on("2026-07-24T12:00"), renew(), book=self.unpaid(1)).book
+        second = last_mt(book)
+        given(on("2026-07-31T12:00"), renew(), told("failed"), dlr(second, "failed"), book=book)
+        given(on("2026-08-01T00:00"), book=book).when(renew()).then(*RETRIED)
 
     def test_end_nothing_where_a_late_receipt_paid_one(self) -> None:
         book = self.unpaid(2)

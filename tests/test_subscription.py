@@ -26,9 +26,9 @@ from ledger.money import Waterfall
 from ledger.rules.inforce import Cap, Subscriptions
 from ledger.spans import Period, Window
 from ledger.words import derived_id
-from tests.support.belgium import BELGIAN, BOTH, SUBSCRIBED
+from tests.support.belgium import BELGIAN, BOTH, PROXIMUS, SUBSCRIBED
 from tests.support.book import Book, in_memory, overtaken, together
-from tests.support.builders import NOON, ON_DELIVERED, dlr, keyword, tariff
+from tests.support.builders import NOON, ON_DELIVERED, code, dlr, keyword, tariff
 from tests.support.builders import mo as french_mo
 from tests.support.given import Some, given, some
 from tests.support.subscribers import (
@@ -235,7 +235,8 @@ class TestConfirm:
 
     def test_is_proven_by_the_old_offer_although_the_service_has_another_now(self) -> None:
         later = NOON + timedelta(minutes=1)
-        changed = subscribing("horo", Period(1, "month"), effective_from=later)
+        named = subscribing("horo", WEEKLY, effective_from=later)
+        changed = msgspec.structs.replace(named, name="Nieuw")
         book = subscribers()
         book.add(changed, n=1)
         happened = given(sms("HORO"), on("2026-07-10T12:05"), book=book).when(sms("OK"))
@@ -288,6 +289,26 @@ class TestConfirmRefused:
         story = given(sms("HORO"), on("2026-07-11T12:01"), sms("OK"), book=subscribers())
         story.when(sms("OK")).then(
             MoReceived, KeywordUnmatched, refused("nothing_to_confirm"), ERROR
+        )
+
+    def test_of_an_offer_that_a_new_one_replaced_confirms_nothing(self) -> None:
+        story = given(sms("HORO"), on("2026-07-11T12:01"), sms("HORO"), book=subscribers())
+        story.when(sms("OK")).then(*STARTED)
+        story.when(sms("OK")).then(
+            MoReceived, KeywordUnmatched, refused("nothing_to_confirm"), ERROR
+        )
+
+    def test_of_what_another_offer_has_started_already(self) -> None:
+        other = "9015"
+        sold = [
+            code(other, PROXIMUS),
+            *keyword("HORO", "horo", "ludobel", on=other),
+            tariff(other, PRICE),
+        ]
+        steps = (sms("HORO"), sms("HORO", short_code=other), sms("OK"))
+        story = given(*steps, book=subscribers(*sold))
+        story.when(sms("OK", short_code=other)).then(
+            MoReceived, refused("already_subscribed"), ERROR
         )
 
     def test_of_nothing_is_tried_as_a_keyword(self) -> None:

@@ -164,10 +164,11 @@ def _unpaid(life: Life, due: Due, terms: Subscriptions) -> bool:
 
     One that nobody has answered for yet is not known to, so it ends the row.
     """
-    earlier = [cycle for day, cycle in sorted(life.cycles.items()) if day < due.day]
+    if due.before is not None:
+        return False  # Told at a cycle's beginning; this one has begun.
+    earlier = [cycle for _, cycle in sorted(life.cycles.items())]
     last = earlier[-terms.unpaid_cycles :]
-    enough = len(last) == terms.unpaid_cycles
-    return due.before is None and enough and all(one.state in FAILED for one in last)
+    return len(last) == terms.unpaid_cycles and all(one.state in FAILED for one in last)
 
 
 def _attempt(
