@@ -4,6 +4,7 @@ import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import psycopg
@@ -32,6 +33,12 @@ def obole(database: TestDatabase, tmp_path: Path) -> Obole:
     return obole_at(database, tmp_path)
 
 
+def french(done: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give what was done in the French book; the other one stands beside it, empty."""
+    (found,) = [one for one in done if one["book"] == "fr"]
+    return found
+
+
 def unresolved(database: TestDatabase) -> list[ChargeUnresolved]:
     """Read the charges that became unresolved."""
     with connect(database.app_url) as connection:
@@ -56,9 +63,10 @@ class TestWorkOnce:
         obole.trade(database, Sms("one", NOON, delivered=True))
         head = obole("status", "--json").json["head"]
         first = obole("work", "--once", "--now", "2026-07-01T12:00:00Z", "--json").json
-        assert first == [{"book": "fr", "projected": head, **dict.fromkeys(LISTS, 0), "parked": []}]
+        done = {"book": "fr", "projected": head, **dict.fromkeys(LISTS, 0), "parked": []}
+        assert french(first) == done
         again = obole("work", "--once", "--now", "2026-07-01T12:00:00Z")
-        assert again.out == "fr: 0 facts projected, 0 charges became unresolved\n"
+        assert "fr: 0 facts projected, 0 charges became unresolved\n" in again.out
 
     def test_makes_an_overdue_charge_unresolved_exactly_once(
         self, obole: Obole, database: TestDatabase
@@ -72,7 +80,7 @@ class TestWorkOnce:
 
         def work(at: datetime) -> int:
             done = obole("work", "--once", "--now", at.isoformat(), "--json")
-            return done.json[0]["unresolved"]
+            return french(done.json)["unresolved"]
 
         assert work(DUE - timedelta(seconds=1)) == 0
         assert work(DUE) == 1
@@ -116,7 +124,7 @@ class TestWorkOnce:
     def test_is_refused_before_any_book_is_open(self, obole: Obole) -> None:
         done = obole("work", "--once")
         assert done.status == 1
-        assert "none of the books is open yet: fr" in done.err
+        assert "none of the books is open yet: be, fr" in done.err
 
     def test_takes_another_clock_only_for_one_turn(self, obole: Obole) -> None:
         assert obole("work", "--now", "2026-07-01T12:00:00Z").status == 2
@@ -124,8 +132,43 @@ class TestWorkOnce:
         assert obole("work", "--once", "--now", "soon").status == 2
 
 
+class TestGateways:
+    """What is pushed to whom."""
+
+    def test_are_told_when_their_file_is_wrong(self, obole: Obole, tmp_path: Path) -> None:
+        file = tmp_path / "gateways.toml"
+        file.write_text('[fr.kannel-fr]\nurl = "nowhere"\npassword = 5\n')
+        named = Obole(dict(obole.environ) | {"OBOLE_GATEWAYS": str(file)})
+        for arguments in (("work", "--once"), ("work",), ("serve", "--port", "0")):
+            done = named(*arguments)
+            assert done.status == 1
+            assert "line 2: fr.kannel-fr.url: must be an http or https address" in done.err
+            assert "line 3: fr.kannel-fr.password: must be text in quotes" in done.err
+
+
+class TestMasterKey:
+    """What opens the texts that are pushed."""
+
+    def test_is_missed_before_anything_is_done(self, obole: Obole, database: TestDatabase) -> None:
+        obole.trade(database, Sms("one", NOON))
+        (Path(obole.environ["OBOLE_HOME"]) / "master.key").unlink()
+        for arguments in (("work", "--once"), ("work",)):
+            done = obole(*arguments)
+            assert done.status == 1
+            assert "master.key is missing" in done.err
+
+
 class TestStatus:
     """How far everything is."""
+
+    def test_counts_what_is_on_its_way(self, obole: Obole, database: TestDatabase) -> None:
+        obole.trade(database, Sms("one", NOON), Sms("two", NOON))
+        assert obole("status", "--json").json["outbox"] == {}
+        # Twice 3.00 is above 5.00, so that a notice is due; nobody says how it is pushed.
+        done = obole("work", "--once", "--now", NOON.isoformat())
+        assert "0 charges became unresolved, 1 notice decided\n" in done.out
+        assert obole("status", "--json").json["outbox"] == {"sent": 1, "waiting": 1}
+        assert obole("status").out.endswith("Outbox: 1 sent, 1 waiting\n")
 
     def test_adds_up(self, obole: Obole, database: TestDatabase) -> None:
         obole.trade(database, Sms("one", NOON))
@@ -157,7 +200,7 @@ def parked(obole: Obole, database: TestDatabase) -> None:
         connection.execute("ALTER TABLE balances ALTER COLUMN debit TYPE numeric(3, 0)")
     obole.trade(database, Sms("one", NOON, delivered=True))
     done = obole("work", "--once", "--now", NOON.isoformat(), "--json").json
-    assert len(done[0]["parked"]) == 1
+    assert len(french(done)["parked"]) == 1
 
 
 class TestUnpark:

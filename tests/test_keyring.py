@@ -191,6 +191,38 @@ class TestEnsure:
         assert MASTER.unwrap(sealed, f"fr/address/{consumer}") == b"+33612345678"
 
 
+class TestAddress:
+    """Whom a pseudonym stands for, for those who may write to them."""
+
+    @in_a_loop
+    async def test_is_what_the_consumer_wrote_from(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            await ring.ensure(key_id(), "+33612345678")
+            assert await ring.address(key_id().consumer) == "+33612345678"
+
+    @in_a_loop
+    async def test_is_nothing_for_whoever_never_wrote(self, database: TestDatabase) -> None:
+        async with rings(database, "fr", "be") as (ring, other):
+            await other.ensure(key_id(), "x")
+            assert await ring.address(key_id().consumer) is None
+
+    @in_a_loop
+    async def test_is_gone_at_once_when_it_was_destroyed(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            await ring.ensure(key_id(), "x")
+            assert await ring.address(key_id().consumer) == "x"
+            rows(database, "DELETE FROM addresses")
+            assert await ring.address(key_id().consumer) is None
+
+    @in_a_loop
+    async def test_opens_under_its_own_master_key_only(self, database: TestDatabase) -> None:
+        async with rings(database, "fr") as (ring,):
+            await ring.ensure(key_id(), "x")
+        async with rings(database, "fr", master=FileMasterKey(bytes(32))) as (ring,):
+            with pytest.raises(WrongKey):
+                await ring.address(key_id().consumer)
+
+
 class TestFind:
     """The data keys that are there."""
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from psycopg import Connection
 
 from api.cli.desks import BookName, connection_to, migrated_database
 from api.cli.refused import CommandRefused
@@ -12,7 +13,9 @@ from api.cli.work import parked_text
 from ledger.log.postgres import PostgresLog
 from projections import positions, rebuild
 from projections.known import PROJECTIONS, named
+from projections.outbox import read as outbox
 from projections.positions import Status
+from projections.reading import NotProjected, answer
 from projections.table import Projection
 
 Name = Annotated[str, typer.Argument(help=f"One of: {', '.join(one.name for one in PROJECTIONS)}.")]
@@ -23,9 +26,11 @@ def status(book: BookName = "fr", *, as_json: AsJson = False) -> None:
     with migrated_database() as database, connection_to(database, book) as connection:
         head, recorded_at = PostgresLog(connection, book).head()
         found = positions.status(connection, book)
+        on_its_way = _outbox(connection, book)
     if as_json:
         shown = [one._asdict() | {"lag_seconds": _lag(one, recorded_at)} for one in found]
-        print_json({"book": book, "head": head, "recorded_at": recorded_at, "projections": shown})
+        told = {"book": book, "head": head, "recorded_at": recorded_at, "projections": shown}
+        print_json(told | {"outbox": on_its_way})
         return
     say(f"{book}: {head:,} facts, the last one of {recorded_at:%Y-%m-%d %H:%M:%S} UTC")
     if not found:
@@ -37,6 +42,17 @@ def status(book: BookName = "fr", *, as_json: AsJson = False) -> None:
         if one.parked_at:
             say(parked_text(one))
             say(f"  once its cause is mended: `obole unpark {one.projection} --book {book}`")
+    if on_its_way:
+        told = ", ".join(f"{number:,} {state}" for state, number in on_its_way.items())
+        say(f"Outbox: {told.replace('_', ' ')}")
+
+
+def _outbox(connection: Connection, book: str) -> dict[str, int]:
+    """Count what is pushed by its states; nothing where that was never worked out."""
+    try:
+        return answer(connection, book, outbox.counts()).value
+    except NotProjected:
+        return {}
 
 
 def _row(one: Status, recorded_at: datetime) -> tuple[str, ...]:
