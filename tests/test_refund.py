@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from ledger.commands.refunds import Refunded
-from ledger.decisions.finding import Closing, closed
+from ledger.decisions import finding
+from ledger.decisions.finding import Closing, about_charge, closed
 from ledger.decisions.refusals import (
     FindingAlreadyClosed,
     OtherContent,
@@ -420,6 +421,43 @@ class TestFindings:
         given(book=sold.book).when(refunding(named)).then(
             some(ChargeRefunded, finding=opened.finding), some(FindingClosed, kind="leg_failed")
         )
+
+    def test_of_the_other_leg_is_closed_where_it_is_named(self) -> None:
+        # Orange bills message and answer, and the answer failed: the message is given back.
+        book, charge = asked()
+        captured = book.facts(ChargeCaptured)[0]
+        failed = msgspec.structs.replace(captured.ref, charge="e" * 32, leg="mt")
+        opened = finding.opened(
+            BOOK, "leg_failed", failed.charge, about_charge(failed, None, None), book.clock.now
+        )
+        book.add(opened)
+        given(refunding(transfer(charge, 1_000_000, id="part", finding=opened.finding)), book=book)
+        assert book.facts(FindingClosed) == []
+        # Without an amount of its own, it is answered once the whole price is given back.
+        rest = transfer(charge, 2_000_000, id="rest", finding=opened.finding)
+        given(book=book).when(refunding(rest)).then(
+            some(ChargeRefunded, finding=opened.finding),
+            some(FindingClosed, finding=opened.finding, charge="e" * 32),
+        )
+
+    def test_of_the_other_leg_stays_open_where_it_is_not_named(self) -> None:
+        book, charge = asked()
+        captured = book.facts(ChargeCaptured)[0]
+        other = msgspec.structs.replace(captured.ref, charge="e" * 32)
+        about = about_charge(other, None, None)
+        book.add(finding.opened(BOOK, "billed_twice", "e" * 32, about, book.clock.now))
+        given(book=book).when(refunding(refund_of(charge))).then(ChargeRefunded)
+
+    def test_about_another_message_cannot_be_named(self) -> None:
+        book, charge = asked()
+        captured = book.facts(ChargeCaptured)[0]
+        other = msgspec.structs.replace(captured.ref, charge="e" * 32, mo="d" * 32)
+        opened = finding.opened(
+            BOOK, "leg_failed", "e" * 32, about_charge(other, None, None), book.clock.now
+        )
+        book.add(opened)
+        step = refunding(refund_of(charge, finding=opened.finding))
+        given(book=book).when(step).refused(UnknownFinding).left()
 
     def test_of_another_kind_stays_open_where_it_is_not(self) -> None:
         sold = asked()

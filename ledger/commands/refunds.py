@@ -55,7 +55,7 @@ async def refund_charge(
     def decide(history: list[Recorded], known: Known) -> list[Draft]:
         return refund(request, history, known, now)
 
-    settled = await _settle(desk, request.charge, decide, origin, now)
+    settled = await _settle(desk, (request.charge, request.finding), decide, origin, now)
     for one in _told(settled, refunded):
         if isinstance(one.fact, ChargeRefunded) and one.fact.refund == refunded:
             closed = _closed(settled.facts, one.id)
@@ -79,7 +79,7 @@ async def write_off_charge(
     def decide(history: list[Recorded], known: Known) -> list[Draft]:
         return write_off(request, history, known, now)
 
-    settled = await _settle(desk, request.charge, decide, origin, now)
+    settled = await _settle(desk, (request.charge, request.finding), decide, origin, now)
     for one in _told(settled, written_off):
         if isinstance(one.fact, ChargeWrittenOff) and one.fact.write_off == written_off:
             closed = _closed(settled.facts, one.id)
@@ -89,19 +89,19 @@ async def write_off_charge(
 
 async def _settle(
     desk: Desk,
-    charge: str,
+    about: tuple[str, str | None],
     decide: Callable[[list[Recorded], Known], list[Draft]],
     origin: Origin,
     now: datetime,
 ) -> Settled:
-    """Decide on all facts of a charge, and on the terms that they name."""
+    """Decide on all facts of a charge and a finding, if one is named, and on the charge's terms."""
+    charge, finding = about
+    wanted = [tag("charge", charge)] + ([tag("finding", finding)] if finding else [])
 
     async def once() -> Settled:
         known = desk.known(now)
-        query = (
-            Interest((tag("charge", charge),)),
-            Interest((TRADE,), after=desk.catalogue.position),
-        )
+        facts = [Interest((one,)) for one in wanted]
+        query = (*facts, Interest((TRADE,), after=desk.catalogue.position))
         return await desk.settle(query, lambda history: decide(history, known), origin)
 
     return await desk.attempt(once)

@@ -43,7 +43,7 @@ class Billed(NamedTuple):
     """One at most."""
     refused: tuple[RefundRefused, ...] = ()
     findings: tuple[FindingOpened, ...] = ()
-    """Those about this charge that are still open."""
+    """Those about this charge, or its message, that are still open."""
     closed: tuple[FindingClosed, ...] = ()
 
     @property
@@ -83,6 +83,9 @@ class Billed(NamedTuple):
 def billed(history: Iterable[Recorded], charge: str) -> Billed:
     """Fold what is known of a charge; `history` holds all facts that are tagged with it.
 
+    It may also hold findings about other things, which count as far as they are about its message:
+    of two legs one is to be given back where the other failed.
+
     Raises:
         UnknownCharge: this book never knew such a charge.
     """
@@ -95,7 +98,14 @@ def billed(history: Iterable[Recorded], charge: str) -> Billed:
             found = _taken(found, one.fact)
     if found is None:
         raise UnknownCharge(charge)
-    return found._replace(findings=tuple(still_open(one.fact for one in facts)))
+    about = tuple(one for one in still_open(one.fact for one in facts) if _is_about(one, found))
+    closed = tuple(one.fact for one in facts if isinstance(one.fact, FindingClosed))
+    return found._replace(findings=about, closed=closed)
+
+
+def _is_about(finding: FindingOpened, charge: Billed) -> bool:
+    ref = charge.ref
+    return finding.charge == ref.charge or (ref.mo is not None and finding.mo == ref.mo)
 
 
 def captured_at(charge: Billed, now: datetime) -> tuple[ChargeCaptured, datetime]:
@@ -122,7 +132,5 @@ def _taken(known: Billed, fact: Fact) -> Billed:
             return known._replace(write_offs=(*known.write_offs, fact))
         case RefundRefused():
             return known._replace(refused=(*known.refused, fact))
-        case FindingClosed():
-            return known._replace(closed=(*known.closed, fact))
         case _:
             return known

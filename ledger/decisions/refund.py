@@ -61,7 +61,7 @@ def refund_id(book: str, charge: str, caller_id: str) -> str:
 def refund(
     request: RefundRequest, history: Iterable[Recorded], known: Known, now: datetime
 ) -> list[Draft]:
-    """Decide on a refund; `history` holds all facts that are tagged with its charge.
+    """Decide on a refund; `history` holds all facts of its charge and of the finding it names.
 
     Raises:
         UnknownCharge: this book knows no such charge, or the merchant that asks does not.
@@ -121,7 +121,7 @@ def closings(
 
 
 def named(finding: str, charge: Billed) -> FindingOpened:
-    """Find a finding about a charge that is still open.
+    """Find a finding about a charge, or about its message, that is still open.
 
     Raises: UnknownFinding, FindingAlreadyClosed.
     """
@@ -136,7 +136,11 @@ def named(finding: str, charge: Billed) -> FindingOpened:
 
 def answered_by_money(charge: Billed) -> list[FindingOpened]:
     """Give the open findings that say that this charge should not have been billed."""
-    return [found for found in charge.findings if found.kind in _ANSWERED_BY_MONEY]
+    return [
+        found
+        for found in charge.findings
+        if found.kind in _ANSWERED_BY_MONEY and found.charge == charge.ref.charge
+    ]
 
 
 def terms_of(charge: Billed, catalogue: Catalogue) -> tuple[Bearer, Bearer]:

@@ -39,7 +39,7 @@ def write_off_id(book: str, charge: str, caller_id: str) -> str:
 def write_off(
     request: WriteOffRequest, history: Iterable[Recorded], known: Known, now: datetime
 ) -> list[Draft]:
-    """Decide on a write-off; `history` holds all facts that are tagged with its charge.
+    """Decide on a write-off; `history` holds all facts of its charge and of the finding it names.
 
     Raises:
         UnknownCharge: this book knows no such charge.
