@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse
@@ -29,7 +29,15 @@ router = APIRouter(tags=["evidence"])
 
 T = TypeVar("T")
 
-Day = Annotated[date, Field(strict=False, examples=["2026-08-01"])]
+
+def _written(value: object) -> object:
+    # Without this a number would be taken for seconds since 1970.
+    if not isinstance(value, str):
+        raise ValueError("must be a day such as 2026-08-01, as a text")  # noqa: TRY004 - pydantic collects ValueError
+    return value
+
+
+Day = Annotated[date, Field(strict=False, examples=["2026-08-01"]), BeforeValidator(_written)]
 
 
 class ExportWanted(BaseModel):

@@ -392,6 +392,7 @@ class TestRefused:
             ({"through_position": 0}, "through_position"),
             ({"through_position": "3"}, "through_position"),
             ({"first_day": None}, "first_day"),
+            ({"first_day": 0}, "first_day"),
             ({"other": 1}, "other"),
         ],
     )

@@ -17,10 +17,15 @@ _BLANK = "\\s\u200b-\u200f\u2060\ufeff"
 _FORMULA = re.compile(f"((?:^|[;,|\"'])[{_BLANK}]*)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20\u2212])")
 """Where a cell begins, whatever sign some program takes for the end of one."""
 
+_PLAIN = re.compile("[A-Za-z0-9][A-Za-z0-9_.:-]*")
+"""What nearly all cells are: names, numbers and times, which need no further look."""
+
 
 def safe(value: object) -> str:
     """Write a value as a cell that is no formula in any program; None is an empty one."""
     text = "" if value is None else str(value)
+    if not text or _PLAIN.fullmatch(text):
+        return text
     return _FORMULA.sub(r"\1'", _CONTROLS.sub(" ", text))
 
 
