@@ -21,7 +21,7 @@ from ledger.decisions.refusals import (
     UnknownCharge,
     UnknownFinding,
 )
-from ledger.facts.charges import ChargeCaptured, ChargeRefunded, RefundRefused
+from ledger.facts.charges import ChargeAuthorized, ChargeCaptured, ChargeRefunded, RefundRefused
 from ledger.facts.findings import FindingClosed
 from ledger.money import Waterfall
 from ledger.postings import Account, postings
@@ -30,6 +30,7 @@ from tests.support.book import in_memory, overtaken, together
 from tests.support.builders import BOOK, paris, percent, with_merchant
 from tests.support.given import given, some
 from tests.support.refunding import (
+    NOBODY,
     asked,
     beside,
     found,
@@ -383,8 +384,79 @@ class TestRaced:
             overtaken(book, lambda: second(book), by=lambda: first(book))
 
 
+class TestAttempts:
+    """A charge that was tried more than once."""
+
+    def test_gives_back_what_the_last_attempt_captured(self) -> None:
+        book, charge = asked(captured=False)
+        first = book.facts(ChargeAuthorized)[0]
+        # The terms have changed meanwhile: the operator keeps 0.10 more of it.
+        amounts = msgspec.structs.replace(WHOLE, operator=1_350_000, merchant=900_000)
+        again = msgspec.structs.replace(
+            first, amounts=amounts, was="released", released_day=first.value_day
+        )
+        book.add(again, n=1)
+        captured = ChargeCaptured(
+            ref=again.ref,
+            amounts=amounts,
+            currency="EUR",
+            authorized_day=again.value_day,
+            was="authorized",
+            value_day=again.value_day,
+            occurred_at=again.occurred_at,
+        )
+        book.add(captured)
+        given(book=book).when(refunding(refund_of(charge))).then(
+            some(ChargeRefunded, taken_back=amounts)
+        )
+
+    def test_stays_captured_whatever_is_recorded_of_it_later(self) -> None:
+        book, charge = asked()
+        late = msgspec.structs.replace(book.facts(ChargeAuthorized)[0], was="released")
+        book.add(late, n=1)
+        happened = given(book=book).when(refunding(refund_of(charge)))
+        happened.then(some(ChargeRefunded, price=3_000_000))
+        (captured,) = [one for one in book.recorded if isinstance(one.fact, ChargeCaptured)]
+        assert happened.appended[0].caused_by == captured.id
+
+
 class TestFindings:
     """What a refund answers."""
+
+    def test_that_was_opened_before_the_charge_is_known_is_answered_too(self) -> None:
+        book, _ = asked()
+        like = book.facts(ChargeCaptured)[0]
+        ref = msgspec.structs.replace(like.ref, charge="c" * 32, **NOBODY)
+        about = about_charge(ref, 3_000_000, "EUR")
+        opened = finding.opened(BOOK, "unattributed", ref.charge, about, like.occurred_at)
+        other = finding.opened(BOOK, "leg_failed", ref.charge, about, like.occurred_at)
+        book.add(opened, other)
+        book.add(closed(other, Closing("resolved", "x"), like.occurred_at))
+        book.add(msgspec.structs.replace(like, ref=ref, was="unauthorized"))
+        given(book=book).when(refunding(refund_of(ref.charge))).then(
+            ChargeRefunded, some(FindingClosed, finding=opened.finding)
+        )
+        step = refunding(refund_of(ref.charge, id="r-2", finding=other.finding))
+        given(book=book).when(step).refused(RefundNotMade).left(RefundRefused)
+
+    def test_named_beside_others_is_answered_first(self) -> None:
+        sold = nobodys()
+        one, other = found(sold), found(sold, "billed_twice")
+        given(book=sold.book).when(refunding(refund_of(sold.charge, finding=other.finding))).then(
+            some(ChargeRefunded, finding=other.finding),
+            some(FindingClosed, finding=other.finding),
+            some(FindingClosed, finding=one.finding),
+        )
+
+    def test_named_among_several_that_are_closed_is_refused(self) -> None:
+        sold = nobodys()
+        one, other = found(sold), found(sold, "billed_twice")
+        shut = Closing("no_fault", "it was sold")
+        sold.book.add(closed(one, shut, one.occurred_at), closed(other, shut, one.occurred_at))
+        part = transfer(sold.charge, 1, finding=other.finding)
+        given(book=sold.book).when(refunding(part)).refused(FindingAlreadyClosed).left()
+        stranger = transfer(sold.charge, 1, finding="f" * 32)
+        given(book=sold.book).when(refunding(stranger)).refused(UnknownFinding).left()
 
     def test_of_what_nobody_sold_is_closed_by_it(self) -> None:
         sold = nobodys()
