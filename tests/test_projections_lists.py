@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from ledger.log.session import connect
-from projections.charges.read import NEWEST, PageEnd, Period, authorized, one, waiting
+from projections.charges.read import NEWEST, PageEnd, Period, authorized, one, unattributed, waiting
 from projections.reading import (
     answer,
 )
@@ -90,6 +90,52 @@ class TestCharges:
         assert (charge.aggregator_share, charge.merchant_share) == (250_000, 1_000_000)
         assert (charge.authorized_position, charge.position) == (4, 12)
         assert answer(connection, "fr", one("f" * 32)).value is None
+
+    def test_tell_what_was_given_back_and_written_off(self, connection: psycopg.Connection) -> None:
+        history = two_charges()
+        project(connection, history)
+        # What is given back comes in a batch without the charge, and more of it in another.
+        history.refunded("a", LATER, 1_000_000, by="aggregator", channel="transfer")
+        project(connection, history)
+        history.refunded("a", LATER, 500_000, by="merchant", channel="voucher")
+        history.written_off("a", LATER, "clawback")
+        project(connection, history)
+        charge = answer(connection, "fr", one(name("a"))).value
+        assert charge is not None
+        assert (charge.state, charge.refunded, charge.written_off) == (
+            "captured",
+            1_500_000,
+            "clawback",
+        )
+        assert charge.position == 16
+
+    def test_tried_again_come_on_the_day_of_that(self, connection: psycopg.Connection) -> None:
+        history = two_charges()
+        project(connection, history)
+        history.authorized_again("b", paris("2026-08-02T10:00:00"))
+        history.captured("b", paris("2026-08-03T10:00:00"))
+        project(connection, history)
+        page = answer(connection, "fr", authorized("acme", 10)).value
+        assert [charge.charge for charge in page.charges] == [name("b"), name("a")]
+        assert page.charges[0].authorized_at == paris("2026-08-02T10:00:00")
+        assert (page.charges[0].state, page.charges[0].reason) == ("captured", None)
+
+    def test_that_nobody_sold_are_a_list_of_their_own(self, connection: psycopg.Connection) -> None:
+        history = two_charges()
+        for number in range(3):
+            history.unauthorized(f"n{number}", LATER)
+        project(connection, history)
+        first = answer(connection, "fr", unattributed(2)).value
+        assert [charge.charge for charge in first.charges] == [name("n2"), name("n1")]
+        assert first.end
+        second = answer(connection, "fr", unattributed(2, after=first.end)).value
+        assert [charge.charge for charge in second.charges] == [name("n0")]
+        (charge,) = second.charges
+        assert (charge.merchant, charge.service, charge.authorized_at) == (None, None, None)
+        assert (
+            answer(connection, "fr", unattributed(2, Period(date(2026, 8, 1)))).value.charges == []
+        )
+        assert len(pages(connection, 10)[0]) == 2
 
     @pytest.mark.parametrize(
         "text", ["", "2026-08-01", "2026-08-01.", "x.1", "2026-08-01.-1", f"2026-08-01.{1 << 63}"]

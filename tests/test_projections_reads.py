@@ -125,6 +125,30 @@ class TestStatement:
             )
         }
 
+    def test_shows_what_was_taken_in_a_month_without_charges(
+        self, connection: psycopg.Connection
+    ) -> None:
+        history = two_charges()
+        history.exchange("c", NOON)
+        history.captured("c", LATER)
+        august = paris("2026-08-02T10:00:00")
+        history.refunded("a", august)
+        history.written_off("c", august)
+        project(connection, history)
+        july = answer(connection, "fr", statement("acme", date(2026, 7, 1))).value.totals["EUR"]
+        # Two were earned in July, 1.00 each, and stay so.
+        assert (july.earned, july.refunded, july.written_off) == (
+            Money(2, 2_000_000),
+            NOTHING,
+            NOTHING,
+        )
+        found = answer(connection, "fr", statement("acme", date(2026, 8, 1))).value
+        assert [line.service for line in found.lines] == ["quiz"]
+        total = found.totals["EUR"]
+        assert (total.earned, total.refunded, total.written_off) == (NOTHING, ONE, ONE)
+        (whole,) = answer(connection, "fr", overview()).value
+        assert (whole.position.refunded, whole.position.written_off) == (ONE, ONE)
+
     def test_tells_what_is_not_recorded_yet_from_nothing(
         self, connection: psycopg.Connection
     ) -> None:
