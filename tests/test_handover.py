@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ledger.commands.pushing import offer_mt
+from ledger.decisions import handover
 from ledger.decisions.opt_out import EVERYTHING, Scope
 from ledger.decisions.recall import recall
 from ledger.facts.charges import ChargeAuthorized, ChargeCaptured, ChargeReleased
@@ -143,6 +144,8 @@ class TestOffer:
 
     def test_of_an_unknown_message_is_nothing(self, book: Book) -> None:
         assert offer(book, "f" * 32) is None
+        rules = book.desk.known(NOON).rules
+        assert handover.offer(book.recorded, "f" * 32, rules, NOON) == []
 
     @pytest.mark.parametrize("charged", [True, False])
     def test_of_what_was_taken_is_nothing(self, book: Book, *, charged: bool) -> None:

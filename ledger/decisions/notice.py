@@ -109,7 +109,5 @@ def _text(
 
 def _price(due: NoticeDue, facts: Iterable[Fact]) -> int:
     """Give the price of what was bought when the notice fell due, in micros."""
-    for fact in facts:
-        if isinstance(fact, ChargeAuthorized) and fact.ref.charge == due.charge:
-            return fact.amounts.price
-    return due.spent
+    made = (fact for fact in facts if isinstance(fact, ChargeAuthorized))
+    return next(fact.amounts.price for fact in made if fact.ref.charge == due.charge)

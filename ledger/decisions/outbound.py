@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, assert_never
 
 from ledger.facts.base import Fact
 from ledger.facts.charges import ChargeUnresolved
@@ -26,6 +26,17 @@ REFUSED_PAUSE = timedelta(minutes=1)
 """After the first refusal; four times as long after each further one."""
 IN_DOUBT = timedelta(minutes=10)
 """How long the handover of a charged message may stay unknown before somebody has to look."""
+
+
+Step = (
+    MtHandoverUnknown
+    | MtHandedOver
+    | MtHandoverRefused
+    | MtCancelled
+    | MtSubmitted
+    | DeliveryReceived
+)
+"""What happens to a message on its way."""
 
 
 class Pushed(NamedTuple):
@@ -54,7 +65,7 @@ class Pushed(NamedTuple):
             return not self.charged
         return self.state in {"waiting", "refused"}
 
-    def after(self, fact: Fact) -> "Pushed":
+    def after(self, fact: Step) -> "Pushed":
         """Take in what happened to the message next."""
         match fact:
             case MtHandoverUnknown():
@@ -67,18 +78,10 @@ class Pushed(NamedTuple):
             case MtCancelled():
                 return self._replace(state="cancelled", since=fact.occurred_at)
             case _:
-                return self
+                assert_never(fact)
 
 
-_Step = (
-    MtHandoverUnknown
-    | MtHandedOver
-    | MtHandoverRefused
-    | MtCancelled
-    | MtSubmitted
-    | DeliveryReceived
-)
-TYPES = frozenset(stored_name(kind) for kind in (MtEmitted, ChargeUnresolved, *_Step.__args__))
+TYPES = frozenset(stored_name(kind) for kind in (MtEmitted, ChargeUnresolved, *Step.__args__))
 """The facts that tell what of a consumer's messages is on its way; beside those of spending."""
 
 
@@ -89,7 +92,7 @@ def all_pushed(facts: Iterable[Fact]) -> dict[str, Pushed]:
         if isinstance(fact, MtEmitted):
             if fact.pushed:
                 found[fact.ref.mt] = Pushed(fact, fact.occurred_at)
-        elif isinstance(fact, _Step) and fact.ref.mt in found:
+        elif isinstance(fact, Step) and fact.ref.mt in found:
             found[fact.ref.mt] = found[fact.ref.mt].after(fact)
     return found
 
