@@ -3,15 +3,15 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import AsyncGenerator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, BinaryIO, TypeVar
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, BeforeValidator, Field
-from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import FileResponse
+from starlette.responses import StreamingResponse
 
 from api.access import Allow, Caller, face_of
 from api.documents.bundle import zipped
@@ -28,6 +28,9 @@ from ledger.log.writer import run_async
 router = APIRouter(tags=["evidence"])
 
 T = TypeVar("T")
+
+ARCHIVE = "export.zip"
+CHUNK_BYTES = 1 << 18
 
 
 def _written(value: object) -> object:
@@ -57,7 +60,7 @@ class ExportWanted(BaseModel):
 
 @router.post(
     "/audit-exports",
-    response_class=FileResponse,
+    response_class=StreamingResponse,
     responses={200: {"content": {"application/zip": {}}, "description": "The files, zipped."}},
 )
 async def post_audit_export(
@@ -65,7 +68,7 @@ async def post_audit_export(
     reader: Annotated[Reader, Depends()],
     request: Request,
     wish: ExportWanted,
-) -> FileResponse:
+) -> StreamingResponse:
     """Export facts for an audit; that they were handed out is recorded before they are.
 
     Each time is an export of its own. Of the same facts the files are the same, byte for byte.
@@ -74,20 +77,17 @@ async def post_audit_export(
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="obole-export-"))
     try:
         exported = await _exported(caller, request, wish, folder)
-    except BaseException:
-        _remove(folder)
-        raise
+        archive, size = await asyncio.to_thread(_opened, folder / ARCHIVE)
+    finally:
+        # An open file needs no name any more, so whoever hangs up leaves nothing behind.
+        shutil.rmtree(folder, ignore_errors=True)
     headers = await reader.mark_head(exported.through_position) | {
         "Obole-Export": exported.export,
         "Obole-Manifest-SHA256": exported.manifest_sha256,
+        "Content-Disposition": f'attachment; filename="{exported.export}.zip"',
+        "Content-Length": str(size),
     }
-    return FileResponse(
-        folder / "export.zip",
-        headers=headers,
-        media_type="application/zip",
-        filename=f"obole-{caller.name}-{wish.first_day}-{wish.last_day}.zip",
-        background=BackgroundTask(_remove, folder),
-    )
+    return StreamingResponse(_chunks(archive), headers=headers, media_type="application/zip")
 
 
 async def _exported(
@@ -101,7 +101,7 @@ async def _exported(
     export = await write_export(
         _Asking(books.pool), caller.name, wanted, files, now, lambda _, __: None
     )
-    await asyncio.to_thread(zipped, files, folder / "export.zip")
+    await asyncio.to_thread(zipped, files, folder / ARCHIVE)
     to = Recipient(caller.grant.key, caller.request)
     return await record_export(caller.book.desk, export, to, caller.origin, now)
 
@@ -117,5 +117,11 @@ class _Asking:
             return await run_async(connection, script)
 
 
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+def _opened(archive: Path) -> tuple[BinaryIO, int]:
+    return archive.open("rb"), archive.stat().st_size
+
+
+async def _chunks(archive: BinaryIO) -> AsyncGenerator[bytes]:
+    with archive:
+        while chunk := await asyncio.to_thread(archive.read, CHUNK_BYTES):
+            yield chunk

@@ -29,6 +29,7 @@ from ledger.facts.registry import Origin
 from ledger.log.scripts import Script
 from ledger.log.session import connect_async
 from ledger.log.writer import run_async
+from ledger.rules.resolve import RuleBook
 from ledger.words import instant_text
 
 app = typer.Typer(no_args_is_help=True, help="Export facts for an audit, and check an export.")
@@ -44,6 +45,7 @@ class _Target(NamedTuple):
     """Which book is exported, and into which folder that is nobody else's."""
 
     book: str
+    rules: RuleBook
     wanted: Wanted
     folder: Path
 
@@ -74,10 +76,11 @@ def export(  # noqa: PLR0913 - each is an option of the command
     """
     scope = Scope(first.date(), last.date(), short_code, consumer)
     _refuse_malformed(scope)
+    rules = rules_of(book)
     with migrated_database() as database, _beside(out) as folder:
         with connection_to(database, book):
             pass  # only to see that it is open
-        fact = _exported(database, _Target(book, Wanted(scope, through), folder))
+        fact = _exported(database, _Target(book, rules, Wanted(scope, through), folder))
         try:
             folder.rename(out)
         except OSError as error:
@@ -129,13 +132,13 @@ def _exported(database: Database, target: _Target) -> AuditExported:
 
 
 async def _export(database: Database, target: _Target, show: Show) -> AuditExported:
-    book, wanted, folder = target
+    book, rules, wanted, folder = target
     now = system_clock()
     connection = await connect_async(database.app_url)
     async with connection:
         asking = _Asking(connection)
         made = await write_export(asking, book, wanted, folder, now, show)
-    async with keyless_desk(database.app_url, book, rules_of(book)) as desk:
+    async with keyless_desk(database.app_url, book, rules) as desk:
         to = Recipient(None, instant_text(now))
         return await record_export(desk, made, to, Origin(book, "cli"), now)
 
