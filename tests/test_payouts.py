@@ -193,6 +193,26 @@ class TestFacts:
             api.facts(ChargeAuthorized)[1].position
         ]
 
+    def test_of_what_was_given_back_lower_what_is_earned(self, api: Api) -> None:
+        for number in range(3):
+            api.receipt(api.mo(id=f"mo-{number}"), 1)
+        whole, unpaid, _ = (one.fact.ref.charge for one in api.facts(ChargeCaptured))
+        body = {"id": "r-1", "by": "operator", "channel": "bill", "reason": "complaint"}
+        assert api.post(f"/charges/{whole}/refunds", body, "finance").status_code == 200
+        body = {"id": "w-1", "reason": "unpaid", "note": "of the file of July"}
+        made = api.post(f"/charges/{unpaid}/write-offs", body, "finance").json()
+        api.project()
+        (one,) = api.get(MINE, "merchant").json()["payouts"]
+        # Three earned of 1.00; of one the operator takes the merchant's 1.00 back with the rest.
+        assert one["lines"]["earned"] == line(3, "3.00")
+        assert one["lines"]["refunded"] == line(1, "1.00")
+        borne = "1.00" if made["borne_by"] == "merchant" else "0.00"
+        assert one["lines"]["written_off"] == line(1, borne)
+        for name, charge in (("refunded", whole), ("written_off", unpaid)):
+            (fact,) = api.get(f"{MINE}/facts", "merchant", line=name).json()["facts"]
+            assert (fact["charge"], fact["amount"]) == (charge, eur("3.00"))
+            assert fact["share"] == one["lines"][name]["share"]
+
     def test_never_name_the_consumer(self, api: Api) -> None:
         api.receipt(api.mo(), 1)
         api.project()
