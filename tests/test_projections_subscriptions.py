@@ -11,6 +11,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from ledger.facts.base import Recorded
+from ledger.facts.charges import ChargeCaptured
 from ledger.log.session import connect
 from ledger.rules.inforce import Cap
 from ledger.spans import Window
@@ -22,6 +23,7 @@ from projections.subscriptions.fold import SUBSCRIPTIONS
 from projections.subscriptions.read import Due, Retry, due, of_merchant, one
 from projections.subscriptions.table import PROJECTION
 from tests.support.book import Book
+from tests.support.builders import dlr
 from tests.support.database import TestDatabase
 from tests.support.given import Step, given
 from tests.support.projected import store
@@ -30,6 +32,7 @@ from tests.support.subscribers import (
     ChangedBelgian,
     brussels,
     end,
+    last_mt,
     on,
     renew,
     sms,
@@ -123,12 +126,14 @@ class TestOne:
         self, connection: psycopg.Connection
     ) -> None:
         book = given(sms("HORO"), sms("OK"), book=subscribers()).book
-        given(on("2026-07-17T12:00"), told("delivered"), book=book)  # of the start
-        given(renew(), book=book)
+        of_the_start = last_mt(book)
+        given(on("2026-07-17T12:00"), renew(), dlr(of_the_start), book=book)
+        assert book.facts(ChargeCaptured)
         project(connection, book)
         found = answer(connection, "fr", one(the_subscription(book))).value
         assert found is not None
         assert (found.cycle_number, found.charge_state) == (1, "authorized")
+        assert compare(connection, "fr", PROJECTION) == []
 
     def test_says_who_stopped_it_and_when(self, connection: psycopg.Connection) -> None:
         book = given(on("2026-07-12T12:00"), end("regulator", "no proof"), book=subscriber()).book
@@ -238,6 +243,20 @@ class TestDue:
         waited = Retry(brussels("2026-07-17T12:00"), 3)
         (found,) = self.asked(connection, "2026-07-18T00:00", waited)
         assert found.subscription == the_subscription(book)
+
+    def test_goes_on_after_the_last_failed_attempt_that_was_seen(
+        self, connection: psycopg.Connection
+    ) -> None:
+        book = subscriber()
+        given(sms("METEO"), sms("OK"), told("failed"), book=book)
+        given(on("2026-07-10T13:00"), sms("MOP"), sms("OK"), told("failed"), book=book)
+        project(connection, book)
+        at = brussels("2026-07-11T12:00")
+        seen, last = [], None
+        while page := answer(connection, "fr", due(at, 1, last)).value:
+            seen += [found.subscription for found in page]
+            last = page[-1]
+        assert seen == [the_subscription(book, 1), the_subscription(book, 2)]
 
     def test_comes_longest_due_first_and_goes_on_after_the_last_seen(
         self, connection: psycopg.Connection
