@@ -56,6 +56,8 @@ class Charged:
         self._charges: dict[str, Standing] = {}
         self._captured: dict[str, date] = {}
         self._given_back: dict[str, list[int]] = {}
+        self.open_findings: dict[str, FindingOpened] = {}
+        """The latest finding about each charge, by the charge's name."""
 
     def add(self, recorded_at: datetime, fact: Fact) -> Fact:
         """Append any fact."""
@@ -208,6 +210,7 @@ class Charged:
             test=ref.test,
             occurred_at=at,
         )
+        self.open_findings[name] = fact
         self.add(at, fact)
         return fact
 

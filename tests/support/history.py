@@ -166,6 +166,8 @@ def _take(history: History, step: str, number: int, now: datetime) -> None:
         history.found(name, now)
     else:
         getattr(history, step)(name, now)
+        if step in {"refunded", "written_off"} and name in history.open_findings:
+            history.closed(history.open_findings.pop(name), now, step)
 
 
 def two_charges() -> History:
