@@ -122,6 +122,10 @@ class Charge(BaseModel):
     operator: str
     tariff: str
     amounts: Waterfall
+    refunded: Money
+    """What the consumer got back of the price, over all channels."""
+    written_off: Literal["unpaid", "clawback"] | None
+    """Why its operator does not pay it, if it does not."""
 
 
 class Charges(BaseModel):
@@ -265,6 +269,7 @@ def _charge(one: listed.Charge) -> Charge:
     return Charge.model_validate(
         {
             **{name: value for name, value in one._asdict().items() if name in Charge.model_fields},
+            "refunded": Money.of(one.refunded, one.currency),
             "amounts": Waterfall(
                 price=Money.of(one.price, one.currency),
                 tax=Money.of(one.tax, one.currency),

@@ -115,6 +115,17 @@ class TestRefund:
         assert line["states"]["refunded"] == {"charges": 1, "share": eur("1.00")}
         assert line["states"]["payable"] is None
 
+    def test_is_seen_on_the_charge(self, api: Api, charge: str) -> None:
+        api.post(f"/charges/{charge}/refunds", transfer(), "finance")
+        api.post(f"/charges/{charge}/write-offs", write_off(reason="clawback"), "finance")
+        api.project()
+        (told,) = api.get("/merchants/ludotel/charges", "merchant").json()["charges"]
+        assert (told["state"], told["refunded"], told["written_off"]) == (
+            "captured",
+            eur("1.00"),
+            "clawback",
+        )
+
     def test_repeated_is_answered_the_same(self, api: Api, charge: str) -> None:
         first = api.post(f"/charges/{charge}/refunds", transfer(), "finance").json()
         again = api.post(f"/charges/{charge}/refunds", transfer(), "finance").json()
