@@ -16,7 +16,7 @@ from api.access import Allow, Caller, face_of
 from api.catalogue_file import CatalogueFileInvalid, read_values
 from api.catalogue_shown import Shown, Sold, shown, sold
 from api.problems import FieldError, FieldsInvalid
-from api.shapes import STRICT, Consumer, Moment, Sender, ShortCode, ShortId
+from api.shapes import STRICT, Consumer, Moment, Sender, ShortCode, ShortId, Words
 from api.watermark import Reader
 from ledger.commands.catalogue import (
     declare_test_number,
@@ -39,7 +39,6 @@ Supervisor = Annotated[Caller, Depends(Allow("admin", "regulator"))]
 Seller = Annotated[Caller, Depends(Allow("merchant", "admin", "finance", "regulator"))]
 
 At = Annotated[Moment | None, Query(description="The instant that is asked about; none: now.")]
-Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 
 _PAGE = 1_000
 

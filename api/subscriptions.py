@@ -7,12 +7,12 @@ from datetime import date, datetime
 from typing import Annotated, Literal, NamedTuple
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from starlette.requests import Request
 
 from api.access import Allow, Caller, face_of
 from api.registered import check_registered
-from api.shapes import MAX_POSITION, STRICT, HexId, Money, ShortId
+from api.shapes import MAX_POSITION, STRICT, HexId, Money, ShortId, Words
 from api.watermark import Reader
 from ledger.commands.desk import Settled
 from ledger.commands.subscriptions import (
@@ -32,8 +32,6 @@ Auditor = Annotated[Caller, Depends(Allow("finance", "regulator", "admin"))]
 Seller = Annotated[Caller, Depends(Allow("merchant", "admin"))]
 Supervisor = Annotated[Caller, Depends(Allow("regulator", "admin"))]
 Cashier = Annotated[Caller, Depends(Allow("finance", "admin"))]
-
-Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 
 
 class Every(BaseModel):
@@ -104,7 +102,7 @@ class End(BaseModel):
 
     model_config = STRICT
 
-    reason: Reason
+    reason: Words
 
 
 class Watermark(BaseModel):

@@ -30,12 +30,13 @@ from ledger.facts.subscriptions import (
     SubscriptionStopped,
 )
 from ledger.facts.traffic import DeliveryReceived, MtEmitted
+from ledger.money import FixedAmount
 from ledger.rules.inforce import Cap
 from ledger.spans import Window
 from ledger.words import derived_id
 from tests.support.belgium import BELGIAN, PROXIMUS, SUBSCRIBED
 from tests.support.book import ORIGIN, Book, together
-from tests.support.builders import NOON, dlr, tariff
+from tests.support.builders import NOON, dlr, tariff, with_merchant
 from tests.support.given import given, some
 from tests.support.subscribers import (
     PRICE,
@@ -211,6 +212,16 @@ class TestRetry:
         assert (again.released_day, again.value_day) == (date(2026, 7, 17), date(2026, 7, 18))
         mts = [one.ref.mt for one in book.facts(MtEmitted) if one.ref.charge == first.ref.charge]
         assert len(set(mts)) == len(mts) == 2
+
+    def test_divides_as_at_first_although_a_contract_has_changed_since(self) -> None:
+        book = self.failed()
+        first = book.facts(ChargeAuthorized)[-1]
+        since = brussels("2026-07-17T18:00")
+        # Ludobel gets 0.40 of each; from the evening on it would be 0.50.
+        book.add(with_merchant("ludobel", FixedAmount(500_000), effective_from=since), n=1)
+        again = given(on("2026-07-18T00:00"), book=book).when(renew()).fact(ChargeAuthorized)
+        assert again.amounts == first.amounts
+        assert again.ref == first.ref
 
     def test_waits_for_the_settings_hours(self) -> None:
         given(on("2026-07-17T23:59:59"), book=self.failed()).when(renew()).then()

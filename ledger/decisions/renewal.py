@@ -185,7 +185,7 @@ def _attempt(
         return chain.drafts
     tried = due.before.authorized if due.before else ()
     if tried:
-        made = msgspec.structs.replace(made, was="released", released_day=tried[-1].value_day)
+        made = _on_the_same_terms(tried[-1], made)
     emitted, text = _message(ref, made, content(ref, service, rules), (book, len(tried)))
     if due.day not in life.renewed:
         anchor = life.started.occurred_at if life.started else now
@@ -196,6 +196,17 @@ def _attempt(
         chain.beside(notice)
     chain.add(emitted, text=text)
     return chain.drafts
+
+
+def _on_the_same_terms(first: ChargeAuthorized, now: ChargeAuthorized) -> ChargeAuthorized:
+    """Authorize a charge again as it was: what a charge divides into never changes in its life."""
+    return msgspec.structs.replace(
+        first,
+        was="released",
+        released_day=first.value_day,
+        value_day=now.value_day,
+        occurred_at=now.occurred_at,
+    )
 
 
 class _Chain:
