@@ -4,6 +4,7 @@ What they bring in, they bring in themselves: every other command starts in half
 """
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,9 +22,14 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the database of this run, and say where it is.")
     ] = False,
+    out: Annotated[
+        Path, typer.Option(help="The folder for the documents; an earlier run's is replaced.")
+    ] = Path("obole-demo-documents"),
     as_json: AsJson = False,
 ) -> None:
-    """Play SMS traffic into a book of its own, and show what became of it.
+    """Play SMS traffic of two countries into books of its own, and show what became of it.
+
+    It writes the payouts, an audit export and a merchant's statement of each book.
 
     Real Kannel traffic where Kannel is installed and a network namespace is allowed. The status
     is 0 only if the books balance, live projections equal a rebuild, and every message is
@@ -35,7 +41,7 @@ def demo(
     fallback = "--simulated was asked for" if simulated else kannel_available()
     if fallback is None and not is_isolated():
         run_in_namespace([sys.executable, "-m", "api.cli.main", *sys.argv[1:]])
-    if not demonstrate(fallback, keep=keep, as_json=as_json):
+    if not demonstrate(fallback, out, keep=keep, as_json=as_json):
         sys.exit(REFUSED)
 
 

@@ -1,21 +1,23 @@
-"""The demonstration's report: as tables for a person, and as JSON for a program."""
+"""The demonstration's report as tables, for a person."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.show import console, money, table
+from api.cli.demo_documents import show_documents
+from api.cli.show import console, table
 from api.demo.play import DAYS_LATER
-from api.demo.report import Report
+from api.demo.report import BookReport, Report
 from api.demo.traffic import OPERATORS
+from api.demo.traffic_be import OPERATORS_BE
 from ledger.money import MICROS_PER_UNIT
 from projections.merchant_accounts.read import MerchantTotal, Money
 
-_LINKS = {operator: link for link, operator in OPERATORS.items()}
+_LINKS = {operator: link for link, operator in (*OPERATORS.items(), *OPERATORS_BE.items())}
 NOT_RECORDED = "not recorded"
 """What stands where facts would be needed that this ledger does not have yet: never a 0."""
 
@@ -24,23 +26,12 @@ def show_report(report: Report) -> None:
     """Print everything, the verdict last."""
     out = console()
     _introduce(out, report)
-    for part in (_facts(report), _balances(report), _merchants(report)):
-        out.print(part)
-    _note(
-        out,
-        f"Unresolved lies within pending: nobody said in time what became of these charges. The "
-        f"worker alone was told that {DAYS_LATER} days had passed; {report.unresolved} charges "
-        f"became unresolved, and late receipts then settled some of them. Declared, collected and "
-        f"payable need facts that this ledger does not record yet.",
-    )
-    out.print(_story(report))
-    where = ", ".join(map(str, report.disclosed))
-    _note(
-        out,
-        f"These texts are personal: sealed in the book, opened here for a regulator's key, and "
-        f"that they were shown is a fact of its own, at position {where}.",
-    )
-    out.print(_refused(report))
+    french, belgian = report.books
+    out.print(_settings(report))
+    _show_french(out, french)
+    _show_belgian(out, belgian)
+    if report.documents is not None:
+        show_documents(out, report.documents)
     _verdict(out, report)
 
 
@@ -50,16 +41,89 @@ def _introduce(out: Console, report: Report) -> None:
     out.print(Text(f"Gateway: {report.gateway}{why}"), soft_wrap=True)
     out.print(
         Text(
-            "Book:    fr, a demonstration. Its merchants, numbers and contracts are fictional, "
-            "above all the shares:\n         no operator's real terms are known to this project.\n"
+            "Books:   fr and be, a demonstration. Merchants, numbers and contracts are fictional, "
+            "above all\n         the shares: no operator's real terms are known to this project.\n"
         ),
         soft_wrap=True,
     )
 
 
-def _facts(report: Report) -> Table:
+def _settings(report: Report) -> Table:
+    """Show what had to be set, and that it was."""
+    names = list(dict.fromkeys(name for one in report.books for name in one.settings))
+    rows = [
+        (name.replace("_", " "), *(_setting(one.settings.get(name)) for one in report.books))
+        for name in names
+    ]
+    title = "Set by settings/fr.toml and settings/be.toml: no pack knows these, none has a default"
+    return table(title, ("=setting", *(one.book for one in report.books)), rows)
+
+
+def _setting(value: Any) -> str:  # noqa: ANN401 - a setting of any type
+    """Write a setting in words; of what captures, what each leg waits for."""
+    match value:
+        case None:
+            return "no subscriptions here"
+        case []:
+            return "none"
+        case list():
+            each = cast("list[dict[str, str]]", value)
+            return _words(sorted({f"{one['leg']}: {one['on']}" for one in each}))
+        case dict():
+            terms = cast("dict[str, int]", value)
+            return _words(f"{name} {found}" for name, found in terms.items())
+        case _:
+            return str(value)
+
+
+def _words(parts: Iterable[str]) -> str:
+    return ", ".join(parts).replace("_", " ")
+
+
+def _show_french(out: Console, one: BookReport) -> None:
+    _title(out, "France (book fr): aliases, charged on the answer, no subscriptions")
+    for part in (_facts(one), _balances(one), _merchants(one)):
+        out.print(part)
+    _note(
+        out,
+        f"Unresolved lies within pending: nobody said in time what became of these charges. The "
+        f"worker alone was told that {DAYS_LATER} days had passed; {one.unresolved} charges "
+        f"became unresolved, and late receipts then settled some of them. Declared, collected and "
+        f"payable need facts that this ledger does not record yet.",
+    )
+    out.print(_story(one, "One consumer's story"))
+    where = ", ".join(map(str, one.disclosed))
+    _note(
+        out,
+        f"These texts are personal: sealed in the book, opened here for a regulator's key, and "
+        f"that they were shown is a fact of its own, at position {where}.",
+    )
+    out.print(_events(one))
+    out.print(_refused(one))
+
+
+def _show_belgian(out: Console, one: BookReport) -> None:
+    _title(out, "Belgium (book be): numbers, charged on message and answer, subscriptions")
+    for part in (_facts(one), _balances(one), _merchants(one)):
+        out.print(part)
+    out.print(_story(one, "One subscription's story"))
+    _note(
+        out,
+        "The clock of the whole ledger was set a month ahead for the renewal: the worker found it "
+        "due, charged it, and pushed its message to the gateway. What Astravox has pending waits "
+        "for a receipt that says whether it was billed, as the settings ask of that operator.",
+    )
+    out.print(_events(one))
+
+
+def _title(out: Console, text: str) -> None:
+    out.rule(Text(text, style="bold"), align="left")
+    out.print()
+
+
+def _facts(one: BookReport) -> Table:
     """Lay types out in two columns: the list is long."""
-    facts = list(report.facts.items())
+    facts = list(one.facts.items())
     half = (len(facts) + 1) // 2
     rows = [
         (*left, *right)
@@ -67,11 +131,11 @@ def _facts(report: Report) -> Table:
             facts[:half], [*facts[half:], *[("", "")] * (2 * half - len(facts))], strict=True
         )
     ]
-    title = f"Facts by type, {report.head} in all"
+    title = f"Facts by type, {one.head} in all"
     return table(title, ("=fact", "#count", "=fact", "#count"), rows)
 
 
-def _balances(report: Report) -> Table:
+def _balances(report: BookReport) -> Table:
     rows = [
         (
             one.account.replace("_", " "),
@@ -92,21 +156,21 @@ def _balances(report: Report) -> Table:
     return laid_out
 
 
-_STATES = ("pending", "unresolved", "released", "earned")
-_LATER = ("declared", "collected", "payable")
+STATES = ("pending", "unresolved", "released", "earned", "refunded")
+LATER = ("declared", "collected", "payable")
 """States that need facts which this ledger does not record yet; they share a column."""
 
 
-def _merchants(report: Report) -> Table:
-    columns = ("=merchant", *(f"#{state}" for state in _STATES), ", ".join(_LATER))
+def _merchants(report: BookReport) -> Table:
+    columns = ("=merchant", *(f"#{state}" for state in STATES), ", ".join(LATER))
     rows = [(one.merchant, *_cells(one)) for one in report.merchants]
     return table("Merchants: charges in each state, and the merchant's share", columns, rows)
 
 
 def _cells(one: MerchantTotal) -> Iterator[str]:
-    for state in _STATES:
+    for state in STATES:
         yield _cell(getattr(one.position, state))
-    later = dict.fromkeys(_cell(getattr(one.position, state)) for state in _LATER)
+    later = dict.fromkeys(_cell(getattr(one.position, state)) for state in LATER)
     yield ", ".join(later)
 
 
@@ -114,19 +178,19 @@ def _cell(found: Money | None) -> str:
     return NOT_RECORDED if found is None else f"{found.charges}\n{_exact(found.micros)}"
 
 
-def _story(report: Report) -> Table:
+def _story(report: BookReport, what: str) -> Table:
     rows = [
         (
             one.position,
             f"{one.at:%H:%M:%S}",
+            f"{one.at:%Y-%m-%d}",
             one.type.partition(".")[0],
             _detail(one.detail, one.text),
         )
         for one in report.story
     ]
-    day = f"{report.story[0].at:%Y-%m-%d}, times of {report.story[0].at.tzinfo}"
-    title = f"One consumer's story ({day})"
-    return table(title, ("#position", "time", "fact", "what it says"), rows)
+    columns = ("#position", "=time", "=day", "=fact", "what it says")
+    return table(f"{what} (times of {report.zone})", columns, rows)
 
 
 def _exact(micros: int) -> str:
@@ -139,7 +203,12 @@ def _detail(detail: str, text: str | None) -> str:
     return detail if text is None else f"{detail}: “{text}”"
 
 
-def _refused(report: Report) -> Table:
+def _events(report: BookReport) -> Table:
+    title = "Allowed, refused, told, found, given back"
+    return table(title, ("what", "what came of it"), report.events)
+
+
+def _refused(report: BookReport) -> Table:
     rows = [
         (one.what, one.followed, len(one.messages), ", ".join(one.messages))
         for one in report.refused
@@ -158,45 +227,3 @@ def _verdict(out: Console, report: Report) -> None:
 
 def _note(out: Console, text: str) -> None:
     out.print(Padding(Text(text, style="dim"), (0, 2, 1, 2), expand=False))
-
-
-def report_json(report: Report, seconds: float) -> dict[str, Any]:
-    """Write the report for a program."""
-    return {
-        "ok": report.ok,
-        "seconds": round(seconds, 1),
-        "gateway": {"name": report.gateway, "fallback": report.fallback},
-        "fictional": True,
-        "head": report.head,
-        "facts": report.facts,
-        "trial_balance": [_sides(one.debit, one.credit, one.currency) for one in report.trial],
-        "balances": [
-            {"account": one.account, "party": one.party or None}
-            | _sides(one.debit, one.credit, one.currency)
-            for one in report.accounts
-        ],
-        "merchants": [_merchant_json(one) for one in report.merchants],
-        "story": [one._asdict() for one in report.story],
-        "disclosed_at": report.disclosed,
-        "refused": [one._asdict() for one in report.refused],
-        "played": report.account._asdict(),
-        "unresolved_after_days": {"days": DAYS_LATER, "charges": report.unresolved},
-        "checks": [check._asdict() for check in report.checks],
-    }
-
-
-def _sides(debit: int, credit: int, currency: str) -> dict[str, Any]:
-    sides = {"debit": debit, "credit": credit, "balance": debit - credit}
-    return {side: money(micros, currency) for side, micros in sides.items()}
-
-
-def _merchant_json(one: MerchantTotal) -> dict[str, Any]:
-    states: dict[str, Any] = {}
-    for state in (*_STATES, *_LATER):
-        found: Money | None = getattr(one.position, state)
-        states[state] = found and {
-            "charges": found.charges,
-            "share": money(found.micros, one.currency),
-        }
-    not_recorded = [state for state in _LATER if states[state] is None]
-    return {"merchant": one.merchant, **states, "not_recorded": not_recorded}

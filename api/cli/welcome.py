@@ -5,12 +5,11 @@ from datetime import datetime
 
 from api.books import Books
 from api.cli.show import say
-from api.demo.stage import BOOK, GATEWAY, MERCHANT, ROLES, issue, load_demonstration
+from api.demo.books import DEMO_BOOKS, FRENCH
+from api.demo.stage import ROLES, issue, load_demonstration
 from ledger.commands.desk import Desk
 from ledger.facts.access import Role
 from ledger.words import local_day
-
-_TRY_MO = "id=try-1&smsc=orange-fr&from=33000100001&to=81014&text=JEU+B"
 
 
 async def welcome(books: Books, address: str, *, empty: bool, keys: bool) -> None:
@@ -25,7 +24,7 @@ async def welcome(books: Books, address: str, *, empty: bool, keys: bool) -> Non
             issued = await _issue(book.desk, merchant, books.clock())
             book.forget_grants()
             for line in (
-                *_key_lines(issued),
+                *_key_lines(name, issued),
                 *_try_lines(book.desk, base, merchant, books.clock()),
             ):
                 say(line)
@@ -36,7 +35,7 @@ async def _furnished(desk: Desk, *, empty: bool) -> str:
     """Load the demonstration catalogue into a new book that it is meant for."""
     if desk.catalogue.versions:
         return "  It was here before: its catalogue is as it was left."
-    if empty or desk.book != BOOK:
+    if empty or desk.book not in DEMO_BOOKS:
         return f"  It is new and sells nothing yet: obole catalogue load FILE --book {desk.book}"
     number = await load_demonstration(desk)
     return (
@@ -47,30 +46,45 @@ async def _furnished(desk: Desk, *, empty: bool) -> str:
 
 def _some_merchant(desk: Desk) -> str | None:
     known = [key[1] for key in desk.catalogue.versions if key[0] == "merchant"]
-    return MERCHANT if MERCHANT in known else next(iter(known), None)
+    home = DEMO_BOOKS.get(desk.book)
+    return home.merchant if home and home.merchant in known else next(iter(known), None)
 
 
-async def _issue(desk: Desk, merchant: str | None, now: datetime) -> Mapping[str, str]:
+def _gateway(desk: Desk, now: datetime) -> str | None:
+    """Give the demonstration's gateway, where the book has declared it."""
+    home = DEMO_BOOKS.get(desk.book)
+    return home.gateway if home and desk.catalogue.gateway(home.gateway, now) else None
+
+
+async def _issue(desk: Desk, merchant: str | None, now: datetime) -> Mapping[Role, str]:
     """Issue a key for each role that has somebody to be for: a merchant, the gateway."""
-    there = {"merchant": merchant, "gateway": desk.catalogue.gateway(GATEWAY, now)}
+    there = {"merchant": merchant, "gateway": _gateway(desk, now)}
     roles: list[Role] = [role for role in ROLES if there.get(role, True)]
     return {role: (await issue(desk, role, merchant or "")).text for role in roles}
 
 
-def _key_lines(issued: Mapping[str, str]) -> Iterator[str]:
+def _key_lines(book: str, issued: Mapping[Role, str]) -> Iterator[str]:
     yield "\n  Keys, one for each role, good for a day and shown only here:"
     for role, key in issued.items():
-        yield f"    export {role.upper()}={key}"
+        yield f"    export {_variable(book, role)}={key}"
+
+
+def _variable(book: str, role: Role) -> str:
+    """Name what holds a key: the French book's by its role, another's with the book behind it."""
+    return role.upper() if book == FRENCH.book else f"{role.upper()}_{book.upper()}"
 
 
 def _try_lines(desk: Desk, base: str, merchant: str | None, now: datetime) -> Iterator[str]:
     """Give what can be copied: a message in, then what each reader sees."""
     month = local_day(now, desk.rules.pack.zone).strftime("%Y-%m")
+    key = {role: f"${_variable(desk.book, role)}" for role in ROLES}
     yield "\n  To try, in another shell that has those keys:"
-    if desk.catalogue.gateway(GATEWAY, now):
-        yield f'    curl -i "{base}/kannel/{GATEWAY}/mo?key=$GATEWAY&{_TRY_MO}"'
+    if (gateway := _gateway(desk, now)) is not None:
+        query = DEMO_BOOKS[desk.book].try_mo
+        path = f"kannel/{gateway}/mo?key={key['gateway']}&{query}"
+        yield f'    curl -i "{base}/{path}"'
     if merchant:
         where = f"{base}/merchants/{merchant}/statements/{month}"
-        yield f'    curl -H "Authorization: Bearer $MERCHANT" {where}'
-    yield f'    curl -H "Authorization: Bearer $FINANCE" {base}/trial-balance'
-    yield f'    curl -H "Authorization: Bearer $REGULATOR" "{base}/facts?after=0"'
+        yield f'    curl -H "Authorization: Bearer {key["merchant"]}" {where}'
+    yield f'    curl -H "Authorization: Bearer {key["finance"]}" {base}/trial-balance'
+    yield f'    curl -H "Authorization: Bearer {key["regulator"]}" "{base}/facts?after=0"'

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from importlib.resources import files
@@ -16,7 +16,7 @@ from string import Template
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote_plus
 
-from api.demo.messages import Endpoint, GatewayFailed
+from api.demo.messages import Endpoint, GatewayFailed, Push
 
 BEARERBOX = "/usr/sbin/bearerbox"
 SMSBOX = "/usr/sbin/smsbox"
@@ -27,7 +27,14 @@ SMSBOX_PORT = 13001
 SENDSMS_PORT = 13013
 OPERATOR_PORT = 14900
 FAKE_PORT = 14001
-HTTP_PORTS = {"sfr-fr": 14002, "bouygues-fr": 14003}
+HTTP_PORTS = {
+    "sfr-fr": 14002,
+    "bouygues-fr": 14003,
+    "proximus-be": 14004,
+    "orange-be": 14005,
+    "base-be": 14006,
+}
+_CONFIGURATIONS = {"fr": "kannel.conf", "be": "kannel_be.conf"}
 
 _START_SECONDS = 15
 _STOP_SECONDS = 5
@@ -57,14 +64,23 @@ class Boxes:
     def __init__(
         self, folder: Path, children: Sequence[subprocess.Popen[bytes]], password: str
     ) -> None:
-        self.password = password
-        """What they ask of whoever pushes a message, as the user `obole`."""
+        self._password = password
         self._folder = folder
         self._children = children
 
     def access(self) -> list[AccessLine]:
         """Read what bearerbox took and sent so far."""
         return [line for text in self._lines("access.log") for line in _access_lines(text)]
+
+    @property
+    def sendsms(self) -> Push:
+        """Say where they take messages that answer none."""
+        url = f"http://127.0.0.1:{SENDSMS_PORT}/cgi-bin/sendsms"
+        return Push(url, "obole", self._password)
+
+    def receipts(self) -> int:
+        """Count the receipts that bearerbox handed on so far."""
+        return sum(line.event == "Receive DLR" for line in self.access())
 
     def answer_to(self, message_id: str) -> tuple[int, str] | None:
         """Give status and body of the ledger's last answer to an MO, or None while it asks."""
@@ -118,8 +134,10 @@ class Boxes:
 
 
 @contextmanager
-def running_boxes(endpoint: Endpoint) -> Generator[Boxes, None, None]:
+def running_boxes(*endpoints: Endpoint) -> Generator[Boxes, None, None]:
     """Start bearerbox, then smsbox; stop both, and delete their folder, at the end.
+
+    The first of the `endpoints` is the French book's.
 
     Raises:
         GatewayFailed: one of them did not get ready.
@@ -128,7 +146,7 @@ def running_boxes(endpoint: Endpoint) -> Generator[Boxes, None, None]:
     children: list[subprocess.Popen[bytes]] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="obole-kannel-")))
-        conf = _write_configuration(folder, endpoint, password)
+        conf = _write_configuration(folder, endpoints, password)
         boxes = Boxes(folder, children, password)
         for program, ready in ((BEARERBOX, "Status: running"), (SMSBOX, "smsbox:")):
             children.append(stack.enter_context(child([program, "-v", "4", str(conf)])))
@@ -165,28 +183,31 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _write_configuration(folder: Path, endpoint: Endpoint, password: str) -> Path:
-    template = Template(files("api.demo").joinpath("kannel.conf").read_text("utf-8"))
+def _write_configuration(folder: Path, endpoints: Iterable[Endpoint], password: str) -> Path:
     conf = folder / "kannel.conf"
-    conf.touch(0o600)  # it holds our key
-    conf.write_text(
-        template.substitute(
-            folder=folder,
-            password=password,
-            admin_port=ADMIN_PORT,
-            smsbox_port=SMSBOX_PORT,
-            sendsms_port=SENDSMS_PORT,
-            operator_port=OPERATOR_PORT,
-            fake_port=FAKE_PORT,
-            sfr_port=HTTP_PORTS["sfr-fr"],
-            bouygues_port=HTTP_PORTS["bouygues-fr"],
-            api_port=endpoint.port,
-            mo_path=endpoint.path("mo"),
-            key=quote_plus(endpoint.key),
-            retry_seconds=_RETRY_SECONDS,
-        )
-    )
+    conf.touch(0o600)  # it holds our keys
+    conf.write_text("\n".join(_configuration(folder, one, password) for one in endpoints))
     return conf
+
+
+def _configuration(folder: Path, endpoint: Endpoint, password: str) -> str:
+    """Fill in what one book asks of the boxes; the French one also says what they share."""
+    name = _CONFIGURATIONS[endpoint.book]
+    template = Template(files("api.demo").joinpath(name).read_text("utf-8"))
+    return template.substitute(
+        folder=folder,
+        password=password,
+        admin_port=ADMIN_PORT,
+        smsbox_port=SMSBOX_PORT,
+        sendsms_port=SENDSMS_PORT,
+        operator_port=OPERATOR_PORT,
+        fake_port=FAKE_PORT,
+        api_port=endpoint.port,
+        mo_path=endpoint.path("mo"),
+        key=quote_plus(endpoint.key),
+        retry_seconds=_RETRY_SECONDS,
+        **{f"{link.split('-')[0]}_port": port for link, port in HTTP_PORTS.items()},
+    )
 
 
 def _status_says(password: str, sign: str) -> bool | None:

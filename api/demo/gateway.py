@@ -15,7 +15,16 @@ from threading import Lock
 from typing import NamedTuple, Self
 from urllib.parse import quote_plus, urlencode, urlsplit
 
-from api.demo.messages import ACCEPTED, DemoMessage, Endpoint, Exchange, GatewayFailed
+from api.demo.messages import (
+    ACCEPTED,
+    DemoMessage,
+    Endpoint,
+    Exchange,
+    GatewayFailed,
+    Push,
+    PushedSms,
+)
+from api.demo.sendsms import SimulatedSendsms
 from ledger.words import derived_id
 
 _ATTEMPTS = 40
@@ -45,9 +54,11 @@ class SimulatedGateway:
     name = "a simulated gateway (HTTP requests like Kannel's)"
 
     def __init__(
-        self, endpoint: Endpoint, *, run: str | None = None, clock: Callable[[], int] = _now
+        self, *endpoints: Endpoint, run: str | None = None, clock: Callable[[], int] = _now
     ) -> None:
-        self._endpoint = endpoint
+        self._endpoints = {one.book: one for one in endpoints}
+        self._port = endpoints[0].port
+        self._sendsms = SimulatedSendsms()
         self._run = str(clock()) if run is None else run
         self._clock = clock
         self._sent_at = clock()
@@ -55,10 +66,25 @@ class SimulatedGateway:
         self._lock = Lock()
 
     def __enter__(self) -> Self:
+        self._sendsms.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing stays open between two plays."""
+        """Take no message any more; nothing else stays open between two plays."""
+        self._sendsms.stop()
+
+    @property
+    def sendsms(self) -> Push:
+        """Say where it takes messages that answer none."""
+        return self._sendsms.address
+
+    def deliver_pushed(self, number: int) -> list[PushedSms]:
+        """Report so many pushed messages as delivered.
+
+        Raises:
+            GatewayFailed: they did not come, or the API did not take a receipt in its time.
+        """
+        return self._sendsms.deliver(number, self._receive)
 
     def play(self, messages: Sequence[DemoMessage]) -> list[Exchange]:
         """Send every message and its receipts, each operator's in order.
@@ -75,7 +101,7 @@ class SimulatedGateway:
             return self._orphan(message, known)
         answer = self._ask(message, known)
         if answer.dlr_url:
-            self._receive(message, answer.dlr_url, message.receipts)
+            self._receive(message.smsc, answer.dlr_url, message.receipts)
         exchange = Exchange(
             message=message,
             message_id=known,
@@ -100,24 +126,26 @@ class SimulatedGateway:
         with self._lock:
             waiting, self._late = sorted(self._late, key=lambda held: held[0].message.name), []
         for exchange, url in waiting:
-            self._receive(exchange.message, url, exchange.message.late)
+            self._receive(exchange.message.smsc, url, exchange.message.late)
         return [exchange._replace(receipts=exchange.message.late) for exchange, _ in waiting]
 
     def _id_of(self, message: DemoMessage) -> str:
-        return self._derived("mo", message.same_id_as or message.name)
+        return self._derived("mo", message.book, message.same_id_as or message.name)
 
     def _derived(self, *parts: str | int) -> str:
-        return derived_id("demo", self._endpoint.gateway, self._run, *parts)
+        return derived_id("demo", self._run, *parts)
 
     def _orphan(self, message: DemoMessage, known: str) -> Exchange:
-        query = f"?key={quote_plus(self._endpoint.key)}&mt={known}&type=%d&at=%T&smsc=%i&fid=%F"
-        url = self._endpoint.path("dlr") + query + "&sid=%I&answer=%A&meta=%D"
-        self._receive(message, url, message.receipts)
+        endpoint = self._endpoints[message.book]
+        query = f"?key={quote_plus(endpoint.key)}&mt={known}&type=%d&at=%T&smsc=%i&fid=%F"
+        url = endpoint.path("dlr") + query + "&sid=%I&answer=%A&meta=%D"
+        self._receive(message.smsc, url, message.receipts)
         return Exchange(message, known, 0, 0, "", "", message.receipts, "direct")
 
     def _ask(self, message: DemoMessage, known: str) -> _Answer:
+        endpoint = self._endpoints[message.book]
         query = {
-            "key": self._endpoint.key,
+            "key": endpoint.key,
             "id": known,
             "smsc": message.smsc,
             "from": message.sender,
@@ -129,7 +157,7 @@ class SimulatedGateway:
             "binfo": "",
             "meta": "",
         }
-        attempts, response, body = self._get(f"{self._endpoint.path('mo')}?{urlencode(query)}")
+        attempts, response, body = self._get(f"{endpoint.path('mo')}?{urlencode(query)}")
         taken = response.status == _OK
         return _Answer(
             status=response.status,
@@ -140,23 +168,23 @@ class SimulatedGateway:
             dlr_url=response.getheader("X-Kannel-DLR-Url", "") if taken and body.strip() else "",
         )
 
-    def _receive(self, message: DemoMessage, url: str, kinds: Sequence[int]) -> None:
+    def _receive(self, smsc: str, url: str, kinds: Sequence[int]) -> None:
         """Fill Kannel's escapes for each receipt and call the URL, until it is taken."""
         parts = urlsplit(url)
         for number, kind in enumerate(kinds):
             escapes = {
                 "d": str(kind),
                 "T": str(self._clock()),
-                "i": message.smsc,
-                "F": self._derived("smsc", message.name),
-                "I": self._derived("receipt", message.name, kind, number),
+                "i": smsc,
+                "F": self._derived("smsc", parts.query),
+                "I": self._derived("receipt", parts.query, kind, number),
                 "A": "ACK/" if kind == ACCEPTED else "",
                 "D": "?orig_msg?dlr_mask=31&",
             }
             target = f"{parts.path}?{_filled(parts.query, escapes)}"
             _, response, _ = self._get(target)
             if response.status != _OK:
-                raise GatewayFailed(f"the receipt {kind} of {message.name}: {response.status}")
+                raise GatewayFailed(f"a receipt {kind} by {smsc}: {response.status}")
 
     def _get(self, target: str) -> tuple[int, HTTPResponse, bytes]:
         """Ask until the answer is no 5xx; gives the number of attempts, and the last answer."""
@@ -171,8 +199,9 @@ class SimulatedGateway:
         raise GatewayFailed(f"{urlsplit(target).path} was not answered in {_ATTEMPTS} attempts")
 
     def _get_once(self, target: str) -> tuple[HTTPResponse, bytes]:
-        port = self._endpoint.port
-        with closing(HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)) as connection:
+        with closing(
+            HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_SECONDS)
+        ) as connection:
             connection.request("GET", target)
             response = connection.getresponse()
             return response, response.read()

@@ -13,7 +13,14 @@ from typing import Self
 
 from api.demo.boxes import BEARERBOX, SMSBOX, Boxes, running_boxes
 from api.demo.gateway import SimulatedGateway, play_by_operator
-from api.demo.messages import DemoMessage, Endpoint, Exchange, GatewayFailed
+from api.demo.messages import (
+    DemoMessage,
+    Endpoint,
+    Exchange,
+    GatewayFailed,
+    Push,
+    PushedSms,
+)
 from api.demo.namespace import is_isolated, namespace_refusal
 from api.demo.operators import FAKESMSC, HttpOperators, play_by_fakesmsc
 
@@ -41,9 +48,10 @@ class KannelGateway:
     _boxes: Boxes
     _operators: HttpOperators
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._direct = SimulatedGateway(endpoint)
+    def __init__(self, *endpoints: Endpoint) -> None:
+        self._endpoints = endpoints
+        self._direct = SimulatedGateway(*endpoints)
+        self._receipts = 0
         self._ids: dict[str, str] = {}
         self._stack = ExitStack()
         self.name = f"{_version()}: bearerbox, smsbox, fakesmsc, HTTP message centre"
@@ -57,7 +65,7 @@ class KannelGateway:
         if not is_isolated():
             raise GatewayFailed("Kannel listens on every interface: start it in a namespace")
         with ExitStack() as stack:
-            self._boxes = stack.enter_context(running_boxes(self._endpoint))
+            self._boxes = stack.enter_context(running_boxes(*self._endpoints))
             self._operators = stack.enter_context(HttpOperators(self._boxes))
             self._stack = stack.pop_all()
         return self
@@ -86,6 +94,24 @@ class KannelGateway:
         self._settle()
         return late
 
+    @property
+    def sendsms(self) -> Push:
+        """Say where smsbox takes messages that answer none."""
+        return self._boxes.sendsms
+
+    def deliver_pushed(self, number: int) -> list[PushedSms]:
+        """Have the operators report on so many pushed messages, until the ledger has taken it.
+
+        Raises:
+            GatewayFailed: a message did not come through, or a report was not taken.
+        """
+        pushed = self._operators.deliver_pushed(number)
+        wanted = self._receipts + sum(len(one.receipts) for one in pushed)
+        what = "receipts of what was pushed did not come"
+        self._boxes.wait(what, lambda: self._boxes.receipts() >= wanted or None, _SETTLE_SECONDS)
+        self._settle()
+        return pushed
+
     def _exchange(self, message: DemoMessage) -> Exchange:
         if message.simulated_only:
             done = self._direct.exchange(message, self._ids.get(message.same_id_as or ""))
@@ -99,6 +125,7 @@ class KannelGateway:
     def _settle(self) -> None:
         what = "the ledger has not taken everything"
         self._boxes.wait(what, lambda: None if self._boxes.unanswered() else True, _SETTLE_SECONDS)
+        self._receipts = self._boxes.receipts()
 
 
 def _version() -> str:

@@ -12,7 +12,8 @@ BUFFERED = 4
 REJECTED = 16
 
 Fault = Literal["none", "unavailable", "answer_lost", "receipt_answer_lost"]
-Expected = Literal["paid", "free", "silent", "any"]
+Expected = Literal["paid", "free", "silent", "both", "mo", "any"]
+"""What is charged: the answer, nothing, nothing in silence; message and answer, the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class DemoMessage:
     orphan: bool = False
     expect: Expected = "any"
     note: str = ""
+    book: str = "fr"
 
     @property
     def simulated_only(self) -> bool:
@@ -78,12 +80,38 @@ class Exchange(NamedTuple):
     via: Literal["fakesmsc", "http smsc", "direct"]
 
 
+class PushedSms(NamedTuple):
+    """A message that answered none, as the operator's side got it, and the receipts it gave."""
+
+    smsc: str
+    text: str
+    billing_code: str
+    receipts: tuple[int, ...]
+
+
+class Push(NamedTuple):
+    """Where a gateway takes messages that answer none: Kannel's `sendsms`, and its user."""
+
+    url: str
+    username: str
+    password: str
+
+
 class Gateway(Protocol):
     """What the demonstration plays its traffic through; a context manager."""
 
     @property
     def name(self) -> str:
         """Say which gateway it is, for a person."""
+        ...
+
+    @property
+    def sendsms(self) -> Push:
+        """Say where it takes messages that answer none."""
+        ...
+
+    def deliver_pushed(self, number: int) -> list[PushedSms]:
+        """Wait for so many pushed messages to come through, and report on each."""
         ...
 
     def play(self, messages: Sequence[DemoMessage]) -> list[Exchange]:

@@ -6,8 +6,8 @@ refuse, fail, buffer, keep silent, and report long afterwards.
 
 import re
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 from api.demo.boxes import FAKE_PORT, HTTP_PORTS, OPERATOR_PORT, Boxes, child
 from api.demo.followed import Followed
 from api.demo.messages import (
+    ACCEPTED,
     BUFFERED,
     DELIVERED,
     FAILED,
@@ -26,6 +27,7 @@ from api.demo.messages import (
     DemoMessage,
     Exchange,
     GatewayFailed,
+    PushedSms,
 )
 
 FAKESMSC = "/usr/lib/kannel/test/fakesmsc"
@@ -67,6 +69,7 @@ class Mt(NamedTuple):
     message_id: str
     alias: str
     text: str
+    billing_code: str
 
 
 class HttpOperators:
@@ -75,6 +78,8 @@ class HttpOperators:
     def __init__(self, boxes: Boxes) -> None:
         self._boxes = boxes
         self._expected: dict[str, tuple[DemoMessage, Queue[Mt]]] = {}
+        """By link, the message whose answer it waits for; what else comes was pushed."""
+        self._pushed = Queue[Mt]()
         self._late: list[tuple[Exchange, Mt]] = []
         self._lock = Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", OPERATOR_PORT), _handler(self._take))
@@ -97,14 +102,26 @@ class HttpOperators:
             GatewayFailed: something on the way did not come in its time.
         """
         followed, mts = Followed(self._boxes, message), Queue[Mt]()
+        with self._expecting(message, mts):
+            return self._follow(message, followed, mts)
+
+    @contextmanager
+    def _expecting(self, message: DemoMessage, mts: Queue[Mt]) -> Generator[None]:
         with self._lock:
             self._expected[message.smsc] = (message, mts)
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._expected[message.smsc]
+
+    def _follow(self, message: DemoMessage, followed: Followed, mts: Queue[Mt]) -> Exchange:
         message_id = _hand_over(message)
         status, body = followed.answered(message_id)
         exchange = followed.exchange(message_id, status)
         if not body.strip():
             return exchange
-        mt = _next_of(mts, message)
+        mt = _next_of(mts, message.name)
         code = followed.sent().billing_code
         for kind in message.receipts:
             self._report(mt, kind)
@@ -124,10 +141,26 @@ class HttpOperators:
                 self._report(mt, kind)
         return [exchange._replace(receipts=exchange.message.late) for exchange, _ in waiting]
 
+    def deliver_pushed(self, number: int) -> list[PushedSms]:
+        """Report so many messages, which answered none, as delivered.
+
+        Raises:
+            GatewayFailed: they did not all come.
+        """
+        return [self._deliver(_next_of(self._pushed, "what was pushed")) for _ in range(number)]
+
+    def _deliver(self, mt: Mt) -> PushedSms:
+        self._report(mt, DELIVERED)
+        return PushedSms(mt.smsc, mt.text, mt.billing_code, (ACCEPTED, DELIVERED))
+
     def _take(self, mt: Mt) -> str:
         """Answer Kannel's request for one MT; what this answer means stands in kannel.conf."""
         with self._lock:
-            message, mts = self._expected[mt.smsc]
+            expected = self._expected.get(mt.smsc)
+        if expected is None:
+            self._pushed.put(mt)
+            return f"OK {mt.message_id}"
+        message, mts = expected
         mts.put(mt)
         return "NO: refused" if REJECTED in message.receipts else f"OK {mt.message_id}"
 
@@ -145,7 +178,7 @@ def _handler(take: Callable[[Mt], str]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
-            answer = take(Mt(asked["smsc"], asked["id"], asked["to"], asked["text"]))
+            answer = take(Mt(*(asked.get(x, "") for x in ("smsc", "id", "to", "text", "binfo"))))
             self.send_response_only(_OK)  # unlike send_response it prints nothing
             self.send_header("Content-Type", "text/plain")
             self.end_headers()
@@ -179,8 +212,8 @@ def _get(smsc: str, query: str) -> str | None:
         return body if response.status == _OK else None
 
 
-def _next_of(mts: Queue[Mt], message: DemoMessage) -> Mt:
+def _next_of(mts: Queue[Mt], what: str) -> Mt:
     try:
         return mts.get(timeout=_SECONDS)
     except Empty:
-        raise GatewayFailed(f"Kannel sent no MT for {message.name}") from None
+        raise GatewayFailed(f"Kannel sent no MT for {what}") from None

@@ -1,33 +1,37 @@
-"""The demonstration's plot: traffic, then days of waiting, then what the operators held back.
+"""The demonstration's plot: traffic in two countries, desks at work, and time that goes by.
 
-Time is real, and a charge without a receipt grows old in days only; so the worker alone is told
-a later hour, once.
+Time is real, and a charge without a receipt grows old in days only; so the worker of the French
+book is told a later hour, once. At the end the whole ledger's clock is set a month ahead, and
+the Belgian subscription is renewed.
 """
 
-import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 
-from api.clock import system_clock
-from api.demo.messages import ACCEPTED, DemoMessage, Exchange, Gateway, GatewayFailed
-from api.demo.stage import BOOK, Stage
+from api.demo.ahead import grow_old, let_time_work, reach_head
+from api.demo.books import BELGIAN, DEMO_BOOKS, FRENCH
+from api.demo.messages import ACCEPTED, DemoMessage, Exchange, Gateway, GatewayFailed, PushedSms
+from api.demo.office import REFUNDED, TRANSFER, UNSOLD, Back, give_back, solicit
+from api.demo.stage import Stage
 from api.demo.traffic import TRAFFIC
+from api.demo.traffic_be import STOP_BE, TRAFFIC_BE
 from api.serving import LOOPBACK
-from api.worker import age
 from ledger.decisions.story import mo_id
+from ledger.facts.access import Role
+from ledger.facts.base import Recorded
+from ledger.facts.charges import ChargeAuthorized
+from ledger.facts.registry import REGISTRY
+from ledger.facts.subscriptions import SubscriptionRenewed
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
-from projections.known import PROJECTIONS
-from projections.reading import wait_for
 
 STORY = "horoscope"
 """The message whose story is told."""
 DAYS_LATER = 4
-CATCH_UP_SECONDS = 60.0
 _READ_SECONDS = 30.0
 _OK = 200
 
@@ -47,62 +51,116 @@ LAST: tuple[DemoMessage, ...] = (
 
 
 class Played(NamedTuple):
-    """What went through the gateway, and what happened between."""
+    """What went through the gateway of one book, and what happened between."""
 
-    gateway: str
     exchanges: Sequence[Exchange]
     late: Sequence[Exchange]
     """Those again whose receipts came late, with these receipts only."""
-    unresolved: int
+    pushed: Sequence[PushedSms]
+    """What answered no message."""
+    unresolved: int = 0
     """How many charges nobody had answered for in time."""
-    story: dict[str, Any]
+    story: Mapping[str, Any] | None = None
     """One exchange, as the API tells it to a regulator who asks for its texts."""
 
 
-def play(stage: Stage, gateway: Gateway) -> Played:
+Plays = Mapping[str, Played]
+"""By book."""
+
+
+def play(stage: Stage, gateway: Gateway) -> Plays:
     """Play everything; returns once the projections have come to the head.
 
     Raises:
         GatewayFailed: something did not come, or was not taken, in its time.
         NotReached: the projections did not come to the head in a minute.
     """
+    french = _play_french(stage, gateway)
+    belgian = _play_belgian(stage, gateway)
+    solicit(stage)
+    french = french._replace(pushed=let_time_work(stage, gateway, FRENCH.book))
+    belgian = _a_month_later(stage, gateway, belgian)
+    for book in DEMO_BOOKS:
+        reach_head(stage, book)
+    return {FRENCH.book: french, BELGIAN.book: belgian}
+
+
+def _play_french(stage: Stage, gateway: Gateway) -> Played:
+    book = FRENCH.book
     exchanges = gateway.play(TRAFFIC)
-    reach_head(stage)
-    later = system_clock() + timedelta(days=DAYS_LATER)
-    unresolved = asyncio.run(age(stage.database.app_url, BOOK, stage.rules, later))
+    unresolved = grow_old(stage, book, stage.clock() + timedelta(days=DAYS_LATER))
     late = gateway.deliver_late()
     exchanges = [*exchanges, *gateway.play(LAST)]
-    told = next(one for one in exchanges if one.message.name == STORY)
-    story = read_story(stage, mo_id(BOOK, stage.endpoint.gateway, told.message_id))
-    reach_head(stage)
-    return Played(gateway.name, exchanges, late, unresolved, story)
+    story = read_story(stage, _mo(exchanges, STORY))
+    give_back(stage, book, Back(_charge(stage, exchanges), "aggregator", "transfer", TRANSFER))
+    return Played(exchanges, late, [], unresolved, story)
 
 
-def reach_head(stage: Stage) -> None:
-    """Wait until every projection has taken all that is recorded now.
+def _play_belgian(stage: Stage, gateway: Gateway) -> Played:
+    book = BELGIAN.book
+    exchanges = gateway.play(TRAFFIC_BE)
+    give_back(stage, book, Back(_charge(stage, exchanges), "operator", "bill", UNSOLD))
+    return Played(exchanges, [], [])
 
-    Raises:
-        NotReached: that took more than a minute, or one of them is parked.
-    """
+
+def _a_month_later(stage: Stage, gateway: Gateway, played: Played) -> Played:
+    """Go to the day that the subscription's next cycle begins; then its consumer has enough."""
+    facts = (one.fact for one in facts_of(stage, BELGIAN.book))
+    (first,) = [fact for fact in facts if isinstance(fact, SubscriptionRenewed)]
+    stage.clock.go_to(first.next_due_at)
+    pushed = let_time_work(stage, gateway, BELGIAN.book)
+    exchanges = [*played.exchanges, *gateway.play([STOP_BE])]
+    return played._replace(exchanges=exchanges, pushed=pushed)
+
+
+def _mo(exchanges: Sequence[Exchange], name: str) -> str:
+    one = next(one for one in exchanges if one.message.name == name)
+    return mo_id(one.message.book, DEMO_BOOKS[one.message.book].gateway, one.message_id)
+
+
+def _charge(stage: Stage, exchanges: Sequence[Exchange]) -> str:
+    """Find the charge that is to be given back."""
+    book = exchanges[0].message.book
+    mo = _mo(exchanges, REFUNDED[book])
+    charges = (one.fact for one in facts_of(stage, book) if isinstance(one.fact, ChargeAuthorized))
+    return next(fact.ref.charge for fact in charges if fact.ref.mo == mo)
+
+
+def facts_of(stage: Stage, book: str) -> list[Recorded]:
+    """Read all facts of a book, in order."""
     with connect(stage.database.app_url) as connection:
-        head, _ = PostgresLog(connection, BOOK).head()
-        for projection in PROJECTIONS:
-            wait_for(connection, BOOK, projection.name, head, CATCH_UP_SECONDS)
+        log = PostgresLog(connection, book)
+        head, _ = log.head()
+        return [REGISTRY.decode(row) for row in log.follow(0, head)]
 
 
 def read_story(stage: Stage, mo: str) -> dict[str, Any]:
-    """Ask the API for one exchange with its texts, as a regulator may; it records that it did.
+    """Ask the French API for one exchange with its texts; it records that it did.
 
     Raises:
         GatewayFailed: the API does not give it.
     """
-    path = f"/v1/books/{BOOK}/exchanges/{mo}?content=true"
-    headers = {"Authorization": f"Bearer {stage.keys['regulator'].text}"}
-    port = stage.api.port
-    with closing(HTTPConnection(LOOPBACK, port, timeout=_READ_SECONDS)) as connection:
-        connection.request("GET", path, headers=headers)
+    return json.loads(fetch(stage, FRENCH.book, "regulator", f"exchanges/{mo}?content=true"))
+
+
+def fetch(
+    stage: Stage, book: str, role: Role, path: str, wanted: Mapping[str, str] | None = None
+) -> bytes:
+    """Ask a book's API as one of its readers; something `wanted` is asked for by POST.
+
+    Raises:
+        GatewayFailed: the answer is not 200.
+    """
+    headers = {
+        "Authorization": f"Bearer {stage.keys[book][role].text}",
+        "Content-Type": "application/json",
+    }
+    body = None if wanted is None else json.dumps(wanted)
+    method = "GET" if body is None else "POST"
+    with closing(HTTPConnection(LOOPBACK, stage.api.port, timeout=_READ_SECONDS)) as connection:
+        connection.request(method, f"/v1/books/{book}/{path}", body, headers)
         response = connection.getresponse()
-        body = response.read().decode()
+        answer = response.read()
     if response.status != _OK:
-        raise GatewayFailed(f"the story of {mo} was answered {response.status}: {body}")
-    return json.loads(body)
+        raise GatewayFailed(f"{path} was answered {response.status}: {answer.decode()}")
+    return answer

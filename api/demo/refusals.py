@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from api.demo.books import DEMO_BOOKS
 from api.demo.messages import DemoMessage, Exchange
-from api.demo.stage import BOOK, GATEWAY
 from ledger.decisions.story import mo_id
 from ledger.facts.base import Fact, Recorded
 from ledger.facts.charges import ChargeRefused, ChargeReleased, ChargeUnresolved
@@ -61,7 +61,9 @@ def _names(played: Iterable[Exchange]) -> tuple[Mapping[str, str], Mapping[str, 
     names: dict[str, str] = {}
     rivals: dict[str, str] = {}
     for one in played:
-        known = one.message_id if one.message.orphan else mo_id(BOOK, GATEWAY, one.message_id)
+        home = DEMO_BOOKS[one.message.book]
+        given = one.message_id
+        known = given if one.message.orphan else mo_id(home.book, home.gateway, given)
         (names if one.message.same_id_as is None else rivals)[known] = one.message.name
     return names, rivals
 

@@ -1,22 +1,24 @@
-"""What the demonstration has to show, read back from the book, and whether all of it is right."""
+"""What the demonstration has to show, read back from its books, and whether all of it is right."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from psycopg import Connection
 
 from api.demo.accounted import Account, account
-from api.demo.play import Played
+from api.demo.books import DEMO_BOOKS
+from api.demo.documents import Documents
+from api.demo.events import Event, events
+from api.demo.play import Played, Plays, facts_of
 from api.demo.refusals import Refused, refusals
-from api.demo.stage import BOOK, Stage
-from api.demo.story import Told, tell
+from api.demo.stage import Stage
+from api.demo.story import Told, subscription_story, tell
 from ledger.commands.desk import Desk, data_key_of
 from ledger.facts.access import EvidenceDisclosed
 from ledger.facts.base import Recorded
-from ledger.facts.registry import REGISTRY, stored_name
+from ledger.facts.registry import stored_name
 from ledger.facts.traffic import MtEmitted
-from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
 from ledger.money import micros_text
 from ledger.vault import unseal
@@ -35,12 +37,13 @@ class Check(NamedTuple):
     detail: str
 
 
-class Report(NamedTuple):
-    """All that is shown."""
+class BookReport(NamedTuple):
+    """All that is shown of one book."""
 
-    gateway: str
-    fallback: str | None
-    """Why it is not the real one."""
+    book: str
+    zone: str
+    settings: Mapping[str, Any]
+    """What no rule pack can know, as it was set."""
     head: int
     facts: dict[str, int]
     trial: list[Trial]
@@ -49,10 +52,29 @@ class Report(NamedTuple):
     story: list[Told]
     disclosed: list[int]
     """The positions at which it is recorded that the story's texts were shown."""
+    events: list[Event]
     refused: list[Refused]
     account: Account
     unresolved: int
     checks: list[Check]
+
+
+class Report(NamedTuple):
+    """All that is shown."""
+
+    gateway: str
+    fallback: str | None
+    """Why it is not the real one."""
+    books: tuple[BookReport, ...]
+    documents: Documents | None
+
+    @property
+    def checks(self) -> list[Check]:
+        """Every check, of both books and of the documents."""
+        return [
+            *(check for one in self.books for check in one.checks),
+            *(_verified(self.documents) if self.documents else ()),
+        ]
 
     @property
     def ok(self) -> bool:
@@ -60,34 +82,50 @@ class Report(NamedTuple):
         return all(check.ok for check in self.checks)
 
 
-def report(stage: Stage, played: Played, fallback: str | None = None) -> Report:
+def report(
+    stage: Stage,
+    plays: Plays,
+    gateway: str,
+    fallback: str | None = None,
+    documents: Documents | None = None,
+) -> Report:
     """Read everything back and judge it."""
+    books = tuple(_book(stage, book, played) for book, played in plays.items())
+    return Report(gateway, fallback, books, documents)
+
+
+def _book(stage: Stage, book: str, played: Played) -> BookReport:
+    rules, facts = stage.rules[book], facts_of(stage, book)
+    texts = stage.api.do(lambda desk: _answers(desk, facts), book)
+    accounted = account(DEMO_BOOKS[book], played, facts, texts)
+    story = (
+        tell(played.story, facts, rules.pack.zone)
+        if played.story
+        else subscription_story(facts, rules.pack.zone)
+    )
     with connect(stage.database.app_url) as connection:
-        facts = _facts(connection)
-        texts = stage.api.do(lambda desk: _answers(desk, facts))
-        accounted = account(played.exchanges, played.late, facts, texts)
-        trial = answer(connection, BOOK, trial_balance()).value
-        return Report(
-            gateway=played.gateway,
-            fallback=fallback,
+        trial = answer(connection, book, trial_balance()).value
+        return BookReport(
+            book=book,
+            zone=rules.pack.zone,
+            settings=rules.settings.values(),
             head=len(facts),
             facts=dict(sorted(Counter(stored_name(type(one.fact)) for one in facts).items())),
             trial=trial,
-            accounts=answer(connection, BOOK, balances()).value,
-            merchants=answer(connection, BOOK, overview()).value,
-            story=tell(played.story, facts, stage.rules.pack.zone),
+            accounts=answer(connection, book, balances()).value,
+            merchants=answer(connection, book, overview()).value,
+            story=story,
             disclosed=[one.position for one in facts if isinstance(one.fact, EvidenceDisclosed)],
+            events=events(facts),
             refused=refusals(facts, played.exchanges),
             account=accounted,
             unresolved=played.unresolved,
-            checks=[_balanced(trial), *_rebuilt(connection), _accounted(accounted)],
+            checks=[
+                _balanced(book, trial),
+                *_rebuilt(connection, book),
+                _accounted(book, accounted),
+            ],
         )
-
-
-def _facts(connection: Connection) -> list[Recorded]:
-    log = PostgresLog(connection, BOOK)
-    head, _ = log.head()
-    return [REGISTRY.decode(row) for row in log.follow(0, head)]
 
 
 async def _answers(desk: Desk, facts: Sequence[Recorded]) -> dict[str, str]:
@@ -101,27 +139,40 @@ async def _answers(desk: Desk, facts: Sequence[Recorded]) -> dict[str, str]:
     }
 
 
-def _balanced(trial: Sequence[Trial]) -> Check:
+def _balanced(book: str, trial: Sequence[Trial]) -> Check:
     sides = [
         f"{one.currency} {micros_text(one.debit)} debit, {micros_text(one.credit)} credit"
         for one in trial
     ]
     ok = bool(trial) and all(one.balance == 0 for one in trial)
-    return Check("the trial balance is zero", ok, "; ".join(sides) or "nothing was posted")
+    detail = "; ".join(sides) or "nothing was posted"
+    return Check(f"{book}: the trial balance is zero", ok, detail)
 
 
-def _rebuilt(connection: Connection) -> Iterator[Check]:
+def _rebuilt(connection: Connection, book: str) -> Iterator[Check]:
     for projection in PROJECTIONS:
-        differences = compare(connection, BOOK, projection)
+        differences = compare(connection, book, projection)
         detail = differences[0] if differences else "byte for byte"
-        yield Check(f"live {projection.name} equal a rebuild", not differences, detail)
+        name = f"{book}: live {projection.name} equal a rebuild"
+        yield Check(name, not differences, detail)
 
 
-def _accounted(found: Account) -> Check:
+def _accounted(book: str, found: Account) -> Check:
     detail = (
         f"{found.played} played: {found.messages} messages, {found.answered} answered, "
-        f"{found.unanswered} silent by rule, {found.conflicts} in conflict; "
+        f"{found.unanswered} silent by rule, {found.conflicts} in conflict; {found.pushed} pushed; "
         f"{found.receipts} receipts, {found.orphans} orphan"
     )
     problems = "; ".join(found.problems)
-    return Check("every message is accounted for", not problems, problems or detail)
+    return Check(f"{book}: every message is accounted for", not problems, problems or detail)
+
+
+def _verified(documents: Documents) -> Iterator[Check]:
+    for one in documents.books:
+        found = one.verified
+        ok = not found.problems
+        detail = f"{found.facts} facts in {found.files} files" if ok else "; ".join(found.problems)
+        yield Check(f"{one.book}: the audit export verifies", ok, detail)
+        yield Check(
+            f"{one.book}: the statement and the payouts agree", one.agree, "share by share, both"
+        )

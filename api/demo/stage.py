@@ -1,4 +1,4 @@
-"""Where the demonstration plays: a book of its own, its API on this machine, its worker.
+"""Where the demonstration plays: two books of its own, their API on this machine, their worker.
 
 Everything is the real thing, in threads of one process: the API that `obole api` runs, behind a
 link that can be made to fail, and the projections as `obole work` keeps them.
@@ -6,10 +6,10 @@ link that can be made to fail, and the projections as `obole work` keeps them.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import NamedTuple, Self, TypeVar
 
@@ -17,9 +17,11 @@ from api.books import Books
 from api.catalogue_file import read_catalogue
 from api.clock import system_clock
 from api.database import Database
+from api.demo.books import DEMO_BOOKS, FRENCH
 from api.demo.faults import FaultyLink
 from api.demo.messages import Endpoint
 from api.demo.traffic import TRAFFIC
+from api.demo.traffic_be import TRAFFIC_BE
 from api.serving import LOOPBACK, Setup, Wrap, listen, loop_factory, serve
 from ledger.commands.access import IssuedKey, Wanted, issue_key
 from ledger.commands.catalogue import load_catalogue
@@ -33,27 +35,48 @@ from projections import worker
 
 T = TypeVar("T")
 
-BOOK = "fr"
-GATEWAY = "kannel-fr"
-MERCHANT = "ludotel"
+BOOK = FRENCH.book
+GATEWAY = FRENCH.gateway
 ROLES: tuple[Role, ...] = ("gateway", "merchant", "finance", "regulator", "admin")
-ORIGIN = Origin(BOOK, "demo")
-CATALOGUE = "catalogue.toml"
+KEY_DAYS = 90
+"""How long the keys of one run last: its clock is set months ahead."""
 _START_SECONDS = 60
+
+
+class StageClock:
+    """The ledger's clock, which the plot sets ahead and never back."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        """Give the instant that the ledger takes it to be."""
+        return system_clock() + self._ahead
+
+    def go_to(self, at: datetime) -> None:
+        """Set it ahead, if that instant has not come yet."""
+        self._ahead = max(self._ahead, at - system_clock())
 
 
 class Stage(NamedTuple):
     """A demonstration that is running."""
 
     database: Database
-    rules: RuleBook
+    rules: Mapping[str, RuleBook]
     api: "ApiThread"
-    keys: Mapping[str, IssuedKey]
+    clock: StageClock
+    keys: Mapping[str, Mapping[Role, IssuedKey]]
+    """By book, then by role."""
+
+    def endpoint(self, book: str) -> Endpoint:
+        """Say where a book's gateway finds the API."""
+        key = self.keys[book]["gateway"].text
+        return Endpoint(self.api.port, key, book, DEMO_BOOKS[book].gateway)
 
     @property
-    def endpoint(self) -> Endpoint:
-        """Say where the gateway finds the API."""
-        return Endpoint(self.api.port, self.keys["gateway"].text, BOOK, GATEWAY)
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Say so for each book."""
+        return tuple(self.endpoint(book) for book in self.rules)
 
 
 class ApiThread:
@@ -76,11 +99,11 @@ class ApiThread:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
-    def do(self, what: Callable[[Desk], Awaitable[T]]) -> T:
-        """Have something done at the book's desk, in the API's own loop."""
+    def do(self, what: Callable[[Desk], Awaitable[T]], book: str = BOOK) -> T:
+        """Have something done at a book's desk, in the API's own loop."""
 
         async def there() -> T:
-            return await what(self._books.by_name[BOOK].desk)
+            return await what(self._books.by_name[book].desk)
 
         return asyncio.run_coroutine_threadsafe(there(), self._loop).result(_START_SECONDS)
 
@@ -102,43 +125,69 @@ class ApiThread:
 
 
 @contextmanager
-def set_stage(database: Database, rules: RuleBook, master: MasterKey) -> Generator[Stage]:
+def set_stage(
+    database: Database, rules: Mapping[str, RuleBook], master: MasterKey
+) -> Generator[Stage]:
     """Prepare an empty database and serve it for as long as the block runs."""
     migrate(database.owner_url)
-    setup = Setup(database.app_url, {BOOK: rules}, master, system_clock)
-    with ApiThread(setup, lambda app: FaultyLink(app, TRAFFIC)) as api:
-        api.do(load_demonstration)
-        keys = {role: api.do(lambda desk, role=role: issue(desk, role)) for role in ROLES}
-        halt = threading.Event()
-        projecting = threading.Thread(
-            target=worker.run, args=(database.app_url, BOOK, halt), name="projections"
+    clock = StageClock()
+    setup = Setup(database.app_url, rules, master, clock)
+    messages = (*TRAFFIC, *TRAFFIC_BE)
+    with ApiThread(setup, lambda app: FaultyLink(app, messages)) as api:
+        for book in rules:
+            api.do(load_demonstration, book)
+        keys = {book: _keys(api, book) for book in rules}
+        with _projecting(database, rules):
+            yield Stage(database, rules, api, clock, keys)
+
+
+def _keys(api: ApiThread, book: str) -> Mapping[Role, IssuedKey]:
+    """Issue a key for each role."""
+    return {
+        role: api.do(lambda desk, role=role: issue(desk, role, days=KEY_DAYS), book)
+        for role in ROLES
+    }
+
+
+@contextmanager
+def _projecting(database: Database, books: Iterable[str]) -> Generator[None]:
+    halt = threading.Event()
+    threads = [
+        threading.Thread(
+            target=worker.run, args=(database.app_url, book, halt), name=f"projections {book}"
         )
-        projecting.start()
-        try:
-            yield Stage(database, rules, api, keys)
-        finally:
-            halt.set()
-            projecting.join()
+        for book in books
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        halt.set()
+        for thread in threads:
+            thread.join()
 
 
 async def load_demonstration(desk: Desk) -> int:
-    """Load the demonstration catalogue into a book without traffic; gives how many facts."""
-    raw = files("api.demo").joinpath(CATALOGUE).read_bytes()
-    requested = read_catalogue(raw, CATALOGUE, desk.book, desk.rules.pack.zone)
+    """Load a book's demonstration catalogue where there is no traffic; gives how many facts."""
+    name = DEMO_BOOKS[desk.book].catalogue
+    raw = files("api.demo").joinpath(name).read_bytes()
+    requested = read_catalogue(raw, name, desk.book, desk.rules.pack.zone)
     origin = Origin(desk.book, "demo")
     now = system_clock()
     settled = await load_catalogue(desk, requested, origin, now, has_traffic=False)
     return len(settled.appended)
 
 
-async def issue(desk: Desk, role: Role, merchant: str = MERCHANT, days: int = 1) -> IssuedKey:
-    """Issue a demonstration key."""
+async def issue(desk: Desk, role: Role, merchant: str = "", days: int = 1) -> IssuedKey:
+    """Issue a demonstration key; a merchant's for the one that is named, or the book's own."""
     now = system_clock()
+    home = DEMO_BOOKS.get(desk.book, FRENCH)
     wanted = Wanted(
         role,
         f"demonstration, {role}",
         now + timedelta(days=days),
-        merchant=merchant if role == "merchant" else None,
-        gateway=GATEWAY if role == "gateway" else None,
+        merchant=(merchant or home.merchant) if role == "merchant" else None,
+        gateway=home.gateway if role == "gateway" else None,
     )
     return await issue_key(desk, wanted, Origin(desk.book, "demo"), now)

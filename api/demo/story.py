@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 
 from ledger.facts.base import Fact, Recorded
 from ledger.facts.charges import ChargeAuthorized, ChargeCaptured, ChargeReleased
+from ledger.facts.handover import MtHandedOver, MtHandoverUnknown
 from ledger.facts.registry import stored_name
+from ledger.facts.subscriptions import (
+    SubscriptionRenewed,
+    SubscriptionRequested,
+    SubscriptionStarted,
+    SubscriptionStopped,
+)
 from ledger.facts.traffic import (
     DeliveryReceived,
     KeywordMatched,
@@ -36,6 +43,21 @@ def tell(body: Mapping[str, Any], facts: Sequence[Recorded], zone: str) -> list[
     shown: list[dict[str, Any]] = body["facts"]
     local = ZoneInfo(zone)
     return [_told(facts[int(one["position"]) - 1], one["content"], local) for one in shown]
+
+
+def subscription_story(facts: Sequence[Recorded], zone: str) -> list[Told]:
+    """Tell the life of the one subscription in a book, without any text.
+
+    That an operator accepted a message is left out: it says so before or after other things.
+    """
+    local = ZoneInfo(zone)
+    return [_told(one, None, local) for one in facts if _of_a_subscription(one.fact)]
+
+
+def _of_a_subscription(fact: Any) -> bool:  # noqa: ANN401 - facts of every type
+    if isinstance(fact, MtSubmitted | DeliveryReceived):
+        return False
+    return getattr(getattr(fact, "ref", None), "subscription", None) is not None
 
 
 def _told(one: Recorded, text: str | None, zone: ZoneInfo) -> Told:
@@ -85,6 +107,32 @@ def _released(fact: ChargeReleased) -> str:
     return f"not billed: {fact.reason}"
 
 
+def _requested(fact: SubscriptionRequested) -> str:
+    ref = fact.ref
+    price = f"{micros_text(ref.price)} {ref.currency} every {ref.every.n} {ref.every.unit}"
+    return f"{ref.keyword}: {ref.service} of {ref.merchant}, {price}; {fact.confirm} confirms"
+
+
+def _started(fact: SubscriptionStarted) -> str:
+    return "proof: " + " and ".join(one.step.replace("_", " ") for one in fact.consent)
+
+
+def _renewed(fact: SubscriptionRenewed) -> str:
+    return f"cycle {fact.number}"
+
+
+def _stopped(fact: SubscriptionStopped) -> str:
+    return f"by the {fact.by}"
+
+
+def _offered(fact: MtHandoverUnknown) -> str:
+    return f"attempt {fact.attempt}: on its way to the gateway"
+
+
+def _taken(_: MtHandedOver) -> str:
+    return "the gateway took it"
+
+
 _DETAIL: Mapping[type[Fact], Callable[[Any], str]] = {
     MoReceived: _received,
     KeywordMatched: _matched,
@@ -94,4 +142,10 @@ _DETAIL: Mapping[type[Fact], Callable[[Any], str]] = {
     DeliveryReceived: _delivered,
     ChargeCaptured: _captured,
     ChargeReleased: _released,
+    MtHandoverUnknown: _offered,
+    MtHandedOver: _taken,
+    SubscriptionRequested: _requested,
+    SubscriptionStarted: _started,
+    SubscriptionRenewed: _renewed,
+    SubscriptionStopped: _stopped,
 }

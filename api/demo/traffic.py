@@ -1,7 +1,7 @@
 """The demonstration's traffic as data: who writes what, and what the operators then do.
 
 Codes and keywords are those of the demonstration catalogue: 81014 is shared (JEU, HOROSCOPE),
-72100 is dedicated (LOGO), 41234 takes votes (VOTE or VOTE FINALE, and a choice).
+72100 is dedicated (LOGO), 41234 takes votes (VOTE or VOTE FINALE, and a choice), 92777 gifts (DON).
 """
 
 from typing import TypedDict, Unpack
@@ -38,15 +38,18 @@ _CONSUMERS = {
     "marc": ("bouygues-fr", "33000300003"),
     "nora": ("bouygues-fr", "33000300004"),
     "oscar": ("bouygues-fr", "33000300005"),
+    "paule": ("bouygues-fr", "33000300006"),
 }
 
-_GAMES, _LOGOS, _VOTES = "81014", "72100", "41234"
+_GAMES, _LOGOS, _VOTES, _GIFTS = "81014", "72100", "41234", "92777"
 _REFUSED_AT_ONCE = (REJECTED,)
 _NOT_DELIVERED = (ACCEPTED, FAILED)
 _LOST = (ACCEPTED,)  # the final receipt never comes
 
 
-class _Extras(TypedDict, total=False):
+class Extras(TypedDict, total=False):
+    """What a message of the script can say beside its own words."""
+
     receipts: tuple[int, ...]
     late: tuple[int, ...]
     fault: Fault
@@ -57,22 +60,22 @@ class _Extras(TypedDict, total=False):
 
 
 def _sms(
-    name: str, consumer: str, code: str, text: str | bytes, **extras: Unpack[_Extras]
+    name: str, consumer: str, code: str, text: str | bytes, **extras: Unpack[Extras]
 ) -> DemoMessage:
     smsc, alias = _CONSUMERS[consumer]
     return DemoMessage(name=name, smsc=smsc, sender=alias, code=code, text=text, **extras)
 
 
-def _paid(name: str, consumer: str, code: str, text: str, **extras: Unpack[_Extras]) -> DemoMessage:
+def _paid(name: str, consumer: str, code: str, text: str, **extras: Unpack[Extras]) -> DemoMessage:
     return _sms(name, consumer, code, text, **{"expect": "paid", **extras})
 
 
-def _free(name: str, consumer: str, code: str, text: str, **extras: Unpack[_Extras]) -> DemoMessage:
+def _free(name: str, consumer: str, code: str, text: str, **extras: Unpack[Extras]) -> DemoMessage:
     return _sms(name, consumer, code, text, **{"expect": "free", **extras})
 
 
 _PLAIN = (
-    _paid("jeu", "amel", _GAMES, "JEU"),
+    _paid("jeu", "denis", _GAMES, "JEU"),
     _paid("jeu-lower", "farid", _GAMES, "jeu", note="case does not count"),
     _paid("horoscope", "karim", _GAMES, "HOROSCOPE Lion", note="what follows is the argument"),
     _paid("logo", "basile", _LOGOS, "LOGO 12"),
@@ -119,6 +122,12 @@ _SERVICE_WORDS = (
     _sms("stop-again", "amel", _GAMES, "Stop", expect="silent", note="already confirmed once"),
     _free("stop-keyword", "karim", _GAMES, "STOP HOROSCOPE", note="that service only"),
     _paid("back", "amel", _GAMES, "JEU", note="a new request lifts the STOP for replies"),
+)
+
+_DONATIONS = (
+    _paid("gift", "paule", _GIFTS, "DON", note="20.00, passed on whole"),
+    _paid("gift-again", "paule", _GIFTS, "DON"),
+    _free("gift-too-much", "paule", _GIFTS, "DON", note="50.00 a month to one charity at most"),
 )
 
 _RECEIPTS = (
@@ -208,6 +217,7 @@ TRAFFIC: tuple[DemoMessage, ...] = (
     *_WRITTEN_OTHERWISE,
     *_NOT_MATCHED,
     *_SERVICE_WORDS,
+    *_DONATIONS,
     *_RECEIPTS,
     *_TROUBLE,
 )
