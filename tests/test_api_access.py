@@ -71,6 +71,34 @@ TABLE = {
     "/findings/{finding}/close": (
         "POST", f"/findings/{'0' * 32}/close", {"finance", "admin"},
     ),
+    "/solicitations": ("POST", "/solicitations", {"gateway"}),
+    "/solicitations/{solicitation}/message": (
+        "POST", f"/solicitations/{'0' * 32}/message", {"gateway"},
+    ),
+    "/merchants/{merchant}/solicitations": (
+        "POST", "/merchants/ludotel/solicitations", {"merchant"},
+    ),
+    "/merchants/{merchant}/solicitations/{solicitation}/message": (
+        "POST", f"/merchants/ludotel/solicitations/{'0' * 32}/message", {"merchant"},
+    ),
+    "/merchants/{merchant}/counters": (
+        "GET", "/merchants/ludotel/counters", {"merchant", "regulator", "admin"},
+    ),
+    "/consumers/{consumer}/counters": (
+        "GET", f"/consumers/1_{'0' * 32}/counters", {"regulator", "admin"},
+    ),
+    "/merchants/{merchant}/subscriptions": ("GET", "/merchants/ludotel/subscriptions", VIEWERS),
+    "/subscriptions/{subscription}": ("GET", f"/subscriptions/{'0' * 32}", AUDITORS),
+    "/merchants/{merchant}/subscriptions/{subscription}/stop": (
+        "POST", f"/merchants/ludotel/subscriptions/{'0' * 32}/stop", {"merchant", "admin"},
+    ),
+    "/subscriptions/{subscription}/stop": (
+        "POST", f"/subscriptions/{'0' * 32}/stop", {"regulator", "admin"},
+    ),
+    "/subscriptions/{subscription}/renewals": (
+        "POST", f"/subscriptions/{'0' * 32}/renewals", {"finance", "admin"},
+    ),
+    "/outbox": ("GET", "/outbox", {"gateway", "finance", "admin"}),
 }  # fmt: skip
 OPEN = {"/livez", "/readyz", "/openapi.json", "/problems/{name}"}
 BODIES = {
@@ -91,6 +119,20 @@ BODIES = {
     "/charges/{charge}/write-offs": {"id": "1", "reason": "unpaid", "note": "x"},
     "/merchants/{merchant}/charges/{charge}/refunds": {"id": "1", "reason": "x"},
     "/findings/{finding}/close": {"how": "no_fault", "note": "x"},
+    "/solicitations": {
+        "id": "1",
+        "gateway": GATEWAY,
+        "smsc": "x",
+        "sender": "1",
+        "short_code": "81014",
+        "service": "quiz",
+    },
+    "/solicitations/{solicitation}/message": {"text": "x"},
+    "/merchants/{merchant}/solicitations": {"id": "1", "mo": "0" * 32, "service": "quiz"},
+    "/merchants/{merchant}/solicitations/{solicitation}/message": {"text": "x"},
+    "/merchants/{merchant}/subscriptions/{subscription}/stop": {"reason": "x"},
+    "/subscriptions/{subscription}/stop": {"reason": "x"},
+    "/subscriptions/{subscription}/renewals": {"request": "x"},
 }
 ADMITTED = {200, 404, 422}
 """What a key that may come in is answered here, for most addresses lead to nothing."""

@@ -87,7 +87,11 @@ def export(  # noqa: PLR0913 - each is an option of the command
             raise CommandRefused(f"{out} cannot be made: {error.strerror}") from error
     if as_json:
         print_json(_report(book, out, fact))
-        return
+    else:
+        _tell(book, out, fact)
+
+
+def _tell(book: str, out: Path, fact: AuditExported) -> None:
     upto = f"complete up to position {fact.through_position:,}"
     say(f"{out}: {count(fact.facts, 'fact')} of {book}, {upto}")
     say(f"manifest {fact.manifest_sha256}")
