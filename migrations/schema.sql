@@ -176,16 +176,16 @@ CREATE TABLE public.charges (
     authorized_position bigint,
     captures_on text,
     leg text NOT NULL,
-    mo text NOT NULL,
+    mo text,
     consumer text NOT NULL,
-    merchant text NOT NULL,
-    service text NOT NULL,
+    merchant text,
+    service text,
     category text NOT NULL,
     short_code text NOT NULL,
     operator text NOT NULL,
     tariff text NOT NULL,
     operator_contract text NOT NULL,
-    merchant_contract text NOT NULL,
+    merchant_contract text,
     rules text NOT NULL,
     acting text NOT NULL,
     currency text NOT NULL,
@@ -194,10 +194,21 @@ CREATE TABLE public.charges (
     operator_micros bigint NOT NULL,
     aggregator_micros bigint NOT NULL,
     merchant_micros bigint NOT NULL,
+    keyword text,
+    subscription text,
+    cycle date,
+    test boolean DEFAULT false NOT NULL,
+    refunded_micros bigint DEFAULT 0 NOT NULL,
+    written_off text,
+    CONSTRAINT a_message_or_a_cycle_is_the_cause CHECK (((mo IS NOT NULL) OR ((subscription IS NOT NULL) AND (cycle IS NOT NULL)))),
+    CONSTRAINT no_more_is_given_back_than_was_paid CHECK (((refunded_micros >= 0) AND (refunded_micros <= price_micros))),
+    CONSTRAINT only_captured_is_given_back CHECK (((state = 'captured'::text) OR ((refunded_micros = 0) AND (written_off IS NULL)))),
     CONSTRAINT only_captured_is_late CHECK (((NOT late) OR (state = 'captured'::text))),
     CONSTRAINT only_released_has_a_reason CHECK (((reason IS NOT NULL) = (state = 'released'::text))),
     CONSTRAINT parts_sum_to_the_price CHECK (((((tax_micros + operator_micros) + aggregator_micros) + merchant_micros) = price_micros)),
-    CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['authorized'::text, 'unresolved'::text, 'captured'::text, 'released'::text])))
+    CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['authorized'::text, 'unresolved'::text, 'captured'::text, 'released'::text]))),
+    CONSTRAINT who_sells_sells_a_service CHECK (((merchant IS NULL) = (service IS NULL))),
+    CONSTRAINT written_off_has_a_known_reason CHECK ((written_off = ANY (ARRAY['unpaid'::text, 'clawback'::text])))
 );
 
 COMMENT ON TABLE public.charges IS 'Projection: every charge and its present state.';
@@ -215,6 +226,29 @@ CREATE TABLE public.data_keys (
 );
 
 COMMENT ON TABLE public.data_keys IS 'What opens the sealed content of one consumer, month and kind; its removal forgets.';
+
+CREATE TABLE public.expected (
+    book text NOT NULL,
+    operator text NOT NULL,
+    month date NOT NULL,
+    short_code text NOT NULL,
+    tariff text NOT NULL,
+    leg text NOT NULL,
+    whose text NOT NULL,
+    what text NOT NULL,
+    currency text NOT NULL,
+    charges bigint NOT NULL,
+    price_micros numeric NOT NULL,
+    tax_micros numeric NOT NULL,
+    reversement_micros numeric NOT NULL,
+    CONSTRAINT a_line_counts_a_charge CHECK ((charges > 0)),
+    CONSTRAINT amounts_are_not_negative CHECK (((price_micros >= (0)::numeric) AND (tax_micros >= (0)::numeric) AND (reversement_micros >= (0)::numeric))),
+    CONSTRAINT expected_month_is_its_first_day CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+    CONSTRAINT what_is_known CHECK ((what = ANY (ARRAY['captured'::text, 'refunded'::text, 'unpaid'::text, 'clawback'::text]))),
+    CONSTRAINT whose_is_known CHECK ((whose = ANY (ARRAY['sold'::text, 'unattributed'::text, 'test'::text])))
+);
+
+COMMENT ON TABLE public.expected IS 'Projection: what each operator is expected to declare, by month.';
 
 CREATE TABLE public.facts (
     book text NOT NULL,
@@ -240,6 +274,34 @@ PARTITION BY RANGE (book text_pattern_ops, "position");
 
 COMMENT ON TABLE public.facts IS 'What happened, for ever: no row is changed or removed.';
 
+CREATE TABLE public.findings (
+    book text NOT NULL,
+    finding text NOT NULL,
+    "position" bigint NOT NULL,
+    kind text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    opened_position bigint NOT NULL,
+    mo text,
+    mt text,
+    charge text,
+    leg text,
+    consumer text NOT NULL,
+    merchant text,
+    short_code text NOT NULL,
+    operator text NOT NULL,
+    amount_micros bigint,
+    currency text,
+    test boolean NOT NULL,
+    closed_at timestamp with time zone,
+    how text,
+    note text,
+    refund text,
+    CONSTRAINT an_amount_has_a_currency CHECK (((amount_micros IS NULL) OR (currency IS NOT NULL))),
+    CONSTRAINT closed_findings_say_how CHECK ((((closed_at IS NULL) = (how IS NULL)) AND ((closed_at IS NULL) = (note IS NULL))))
+);
+
+COMMENT ON TABLE public.findings IS 'Projection: every finding, and how it was closed if it was.';
+
 CREATE TABLE public.merchant_accounts (
     book text NOT NULL,
     merchant text NOT NULL,
@@ -258,6 +320,10 @@ CREATE TABLE public.merchant_accounts (
     earned_micros numeric NOT NULL,
     price_micros numeric NOT NULL,
     tax_micros numeric NOT NULL,
+    refunded bigint DEFAULT 0 NOT NULL,
+    refunded_micros numeric DEFAULT 0 NOT NULL,
+    written_off bigint DEFAULT 0 NOT NULL,
+    written_off_micros numeric DEFAULT 0 NOT NULL,
     CONSTRAINT month_is_its_first_day CHECK ((EXTRACT(day FROM month) = (1)::numeric))
 );
 
@@ -272,6 +338,56 @@ CREATE TABLE public.migrations (
 );
 
 COMMENT ON TABLE public.migrations IS 'What has been applied to this database; checksum is SHA-256.';
+
+CREATE TABLE public.opt_outs (
+    book text NOT NULL,
+    "position" bigint NOT NULL,
+    lifts boolean NOT NULL,
+    consumer text NOT NULL,
+    short_code text NOT NULL,
+    service text NOT NULL,
+    everywhere boolean NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    day date NOT NULL,
+    operator text NOT NULL,
+    merchant text,
+    word text,
+    mo text NOT NULL,
+    test boolean NOT NULL,
+    CONSTRAINT everything_names_no_service CHECK (((NOT everywhere) OR (service = ''::text))),
+    CONSTRAINT only_a_stop_has_a_word CHECK (((word IS NOT NULL) = (NOT lifts)))
+);
+
+COMMENT ON TABLE public.opt_outs IS 'Projection: every STOP, and every message that lifted one.';
+
+CREATE TABLE public.outbox (
+    book text NOT NULL,
+    item text NOT NULL,
+    is_notice boolean NOT NULL,
+    "position" bigint NOT NULL,
+    state text NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone,
+    attempts integer NOT NULL,
+    raw_status text,
+    reason text,
+    kind text,
+    began_at timestamp with time zone,
+    began_position bigint,
+    smsc text,
+    gateway text NOT NULL,
+    consumer text NOT NULL,
+    short_code text NOT NULL,
+    operator text NOT NULL,
+    merchant text,
+    service text,
+    charge text,
+    CONSTRAINT a_charge_in_doubt_is_never_due CHECK (((due_at IS NULL) OR (charge IS NULL) OR (state <> 'unknown'::text))),
+    CONSTRAINT state_is_known CHECK (((is_notice AND (state = ANY (ARRAY['due'::text, 'sent'::text, 'dropped'::text]))) OR ((NOT is_notice) AND (state = ANY (ARRAY['waiting'::text, 'unknown'::text, 'refused'::text, 'handed_over'::text, 'cancelled'::text]))))),
+    CONSTRAINT what_is_over_is_never_due CHECK (((due_at IS NULL) OR (state = ANY (ARRAY['due'::text, 'waiting'::text, 'unknown'::text, 'refused'::text]))))
+);
+
+COMMENT ON TABLE public.outbox IS 'Projection: pushed messages and notices, and how far each has come.';
 
 CREATE TABLE public.projection_positions (
     book text NOT NULL,
@@ -302,6 +418,97 @@ CREATE TABLE public.pseudonym_keys (
 
 COMMENT ON TABLE public.pseudonym_keys IS 'What turns a number into a pseudonym; outlives every erasure.';
 
+CREATE TABLE public.rates (
+    book text NOT NULL,
+    merchant text NOT NULL,
+    day date NOT NULL,
+    service text NOT NULL,
+    short_code text NOT NULL,
+    operator text NOT NULL,
+    tariff_version text NOT NULL,
+    leg text NOT NULL,
+    currency text NOT NULL,
+    matched bigint NOT NULL,
+    unmatched bigint NOT NULL,
+    authorized bigint NOT NULL,
+    released bigint NOT NULL,
+    captured bigint NOT NULL,
+    cycles bigint NOT NULL,
+    cycles_captured bigint NOT NULL,
+    earned bigint NOT NULL,
+    price_micros numeric NOT NULL,
+    tax_micros numeric NOT NULL,
+    share_micros numeric NOT NULL,
+    refunds bigint NOT NULL,
+    refunded_micros numeric NOT NULL,
+    opt_outs bigint NOT NULL,
+    requested bigint NOT NULL,
+    started bigint NOT NULL,
+    stopped bigint NOT NULL,
+    solicited bigint NOT NULL,
+    CONSTRAINT a_leg_has_a_price CHECK (((leg = ''::text) = (tariff_version = ''::text))),
+    CONSTRAINT a_price_has_a_currency CHECK (((leg = ''::text) = (currency = ''::text))),
+    CONSTRAINT leg_is_known CHECK ((leg = ANY (ARRAY[''::text, 'mo'::text, 'mt'::text])))
+);
+
+COMMENT ON TABLE public.rates IS 'Projection: what was asked for, charged, earned and stopped, by day.';
+
+CREATE TABLE public.solicitation_counters (
+    book text NOT NULL,
+    consumer text NOT NULL,
+    short_code text NOT NULL,
+    merchant text NOT NULL,
+    returned_at timestamp with time zone,
+    last_allowed_at timestamp with time zone,
+    allowed jsonb NOT NULL,
+    expired jsonb NOT NULL,
+    used jsonb NOT NULL,
+    next_expiry timestamp with time zone,
+    CONSTRAINT allowances_go_by_their_solicitation CHECK (((jsonb_typeof(allowed) = 'object'::text) AND (jsonb_typeof(expired) = 'object'::text) AND (jsonb_typeof(used) = 'object'::text)))
+);
+
+COMMENT ON TABLE public.solicitation_counters IS 'Projection: solicitations of a consumer since the last return.';
+
+CREATE TABLE public.subscriptions (
+    book text NOT NULL,
+    subscription text NOT NULL,
+    "position" bigint NOT NULL,
+    first_position bigint,
+    consumer text,
+    merchant text,
+    service text,
+    keyword text,
+    short_code text,
+    operator text,
+    tariff text,
+    price_micros bigint,
+    currency text,
+    every_n integer,
+    every_unit text,
+    test boolean,
+    requested_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    started_at timestamp with time zone,
+    cycle_number integer,
+    cycle date,
+    next_due_at timestamp with time zone,
+    charge_cycle date,
+    charge text,
+    charge_state text,
+    charge_since timestamp with time zone,
+    charge_attempts integer,
+    stopped_at timestamp with time zone,
+    stopped_by text,
+    stop_reason text,
+    CONSTRAINT a_cycle_is_known_whole CHECK ((((cycle_number IS NULL) = (cycle IS NULL)) AND ((cycle IS NULL) = (next_due_at IS NULL)))),
+    CONSTRAINT a_cycles_charge_is_in_a_known_state CHECK ((charge_state = ANY (ARRAY['authorized'::text, 'refused'::text, 'unresolved'::text, 'released'::text, 'captured'::text]))),
+    CONSTRAINT a_cycles_charge_is_known_whole CHECK ((((charge_cycle IS NULL) = (charge IS NULL)) AND ((charge_cycle IS NULL) = (charge_state IS NULL)) AND ((charge_cycle IS NULL) = (charge_since IS NULL)) AND ((charge_cycle IS NULL) = (charge_attempts IS NULL)))),
+    CONSTRAINT somebody_known_stops_it CHECK ((stopped_by = ANY (ARRAY['consumer'::text, 'merchant'::text, 'regulator'::text, 'unpaid'::text]))),
+    CONSTRAINT what_is_stopped_has_who_and_when CHECK (((stopped_at IS NULL) = (stopped_by IS NULL)))
+);
+
+COMMENT ON TABLE public.subscriptions IS 'Projection: every subscription, and what its latest cycle brought.';
+
 ALTER TABLE ONLY public.heads
     ADD CONSTRAINT a_book_has_one_head PRIMARY KEY (book);
 
@@ -311,8 +518,20 @@ ALTER TABLE ONLY public.charges
 ALTER TABLE ONLY public.addresses
     ADD CONSTRAINT a_consumer_has_one_address PRIMARY KEY (book, consumer);
 
+ALTER TABLE ONLY public.solicitation_counters
+    ADD CONSTRAINT a_consumer_has_one_counter_per_code_and_merchant PRIMARY KEY (book, consumer, short_code, merchant);
+
 ALTER TABLE ONLY public.data_keys
     ADD CONSTRAINT a_consumer_has_one_key_a_month_and_kind PRIMARY KEY (book, consumer, month, kind);
+
+ALTER TABLE ONLY public.rates
+    ADD CONSTRAINT a_day_has_one_line_a_service_code_operator_price_and_leg PRIMARY KEY (book, merchant, day, service, short_code, operator, tariff_version, leg, currency);
+
+ALTER TABLE ONLY public.opt_outs
+    ADD CONSTRAINT a_fact_is_listed_once PRIMARY KEY (book, "position");
+
+ALTER TABLE ONLY public.findings
+    ADD CONSTRAINT a_finding_has_one_row PRIMARY KEY (book, finding);
 
 ALTER TABLE ONLY public.merchant_accounts
     ADD CONSTRAINT a_merchant_has_one_line_a_month_code_operator_and_service PRIMARY KEY (book, merchant, month, short_code, operator, service, currency);
@@ -326,21 +545,60 @@ ALTER TABLE ONLY public.facts
 ALTER TABLE ONLY public.projection_positions
     ADD CONSTRAINT a_projection_has_one_position PRIMARY KEY (book, projection, version);
 
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT a_subscription_has_one_row PRIMARY KEY (book, subscription);
+
 ALTER TABLE ONLY public.pseudonym_keys
     ADD CONSTRAINT a_version_has_one_key PRIMARY KEY (book, version);
 
 ALTER TABLE ONLY public.balances
     ADD CONSTRAINT an_account_has_one_balance_a_pair_of_days PRIMARY KEY (book, account, party, currency, value_day, recorded_day);
 
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT an_item_has_one_row PRIMARY KEY (book, item);
+
+ALTER TABLE ONLY public.expected
+    ADD CONSTRAINT an_operator_has_one_line_a_month_code_tariff_and_leg PRIMARY KEY (book, month, operator, short_code, tariff, leg, whose, what, currency);
+
 CREATE INDEX charges_by_merchant ON public.charges USING btree (book, merchant, authorized_day, authorized_position);
 
+CREATE INDEX charges_by_subscription ON public.charges USING btree (book, subscription, cycle) WHERE (subscription IS NOT NULL);
+
 CREATE INDEX charges_earned ON public.charges USING btree (book, merchant, state_day, authorized_position) WHERE (state = 'captured'::text);
+
+CREATE INDEX charges_unattributed ON public.charges USING btree (book, state_day, authorized_position) WHERE (merchant IS NULL);
 
 CREATE INDEX charges_waiting ON public.charges USING btree (book, authorized_at, charge) WHERE (state = 'authorized'::text);
 
 CREATE INDEX data_keys_by_age ON public.data_keys USING btree (book, kind, month);
 
 CREATE INDEX facts_by_term ON ONLY public.facts USING gin (terms) WITH (fastupdate=off);
+
+CREATE INDEX findings_by_position ON public.findings USING btree (book, opened_position);
+
+CREATE INDEX findings_open ON public.findings USING btree (book, kind, opened_position) WHERE (closed_at IS NULL);
+
+CREATE INDEX opt_outs_by_code ON public.opt_outs USING btree (book, short_code, "position") WHERE (NOT lifts);
+
+CREATE INDEX opt_outs_by_consumer ON public.opt_outs USING btree (book, consumer, "position");
+
+CREATE INDEX outbox_by_age ON public.outbox USING btree (book, began_position);
+
+CREATE INDEX outbox_due ON public.outbox USING btree (book, is_notice, due_at, item) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX outbox_in_doubt ON public.outbox USING btree (book, changed_at, item) WHERE ((state = 'unknown'::text) AND (charge IS NOT NULL));
+
+CREATE INDEX rates_by_day ON public.rates USING btree (book, day);
+
+CREATE INDEX solicitation_counters_by_merchant ON public.solicitation_counters USING btree (book, merchant, short_code, md5(((merchant || ' '::text) || consumer))) WHERE (last_allowed_at IS NOT NULL);
+
+CREATE INDEX solicitation_counters_expiring ON public.solicitation_counters USING btree (book, next_expiry) WHERE (next_expiry IS NOT NULL);
+
+CREATE INDEX subscriptions_by_merchant ON public.subscriptions USING btree (book, merchant, first_position);
+
+CREATE INDEX subscriptions_due ON public.subscriptions USING btree (book, next_due_at, subscription) WHERE ((started_at IS NOT NULL) AND (stopped_at IS NULL));
+
+CREATE INDEX subscriptions_failed ON public.subscriptions USING btree (book, charge_since, subscription) WHERE ((started_at IS NOT NULL) AND (stopped_at IS NULL) AND (charge_state = ANY (ARRAY['released'::text, 'refused'::text])));
 
 CREATE TRIGGER facts_are_append_only BEFORE DELETE OR UPDATE ON public.facts FOR EACH ROW EXECUTE FUNCTION public.refuse_to_change_facts();
 
@@ -385,12 +643,26 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.charges TO obole_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.data_keys TO obole_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.expected TO obole_app;
+
 GRANT SELECT,INSERT ON TABLE public.facts TO obole_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.findings TO obole_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.merchant_accounts TO obole_app;
 
 GRANT SELECT ON TABLE public.migrations TO obole_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.opt_outs TO obole_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO obole_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.projection_positions TO obole_app;
 
 GRANT SELECT,INSERT ON TABLE public.pseudonym_keys TO obole_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rates TO obole_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.solicitation_counters TO obole_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO obole_app;
