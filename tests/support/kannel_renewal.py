@@ -18,16 +18,16 @@ from typing import Any
 
 from api.books import load_rules
 from api.clock import system_clock
-from api.demo.boxes import FAKE_PORT, SENDSMS_PORT, Boxes, child, running_boxes
-from api.demo.messages import DemoMessage
+from api.demo.boxes import FAKE_PORT, Boxes, child, running_boxes
+from api.demo.messages import DemoMessage, Endpoint
 from api.demo.operators import FAKESMSC, play_by_fakesmsc
-from api.demo.stage import BOOK, GATEWAY, ORIGIN, ApiThread, Endpoint, issue
+from api.demo.stage import BOOK, GATEWAY, ApiThread, issue
 from api.serving import Setup
 from ledger.commands.desk import Desk
 from ledger.facts.base import Draft, Fact
 from ledger.facts.charges import ChargeCaptured
 from ledger.facts.handover import MtHandedOver
-from ledger.facts.registry import REGISTRY
+from ledger.facts.registry import REGISTRY, Origin
 from ledger.facts.traffic import MtEmitted
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
@@ -62,7 +62,7 @@ def served(folder: Path, app_url: str, clock: Clock) -> Iterator[tuple[ApiThread
     facts: list[Fact] = [links, *catalogue_be(), *sold_again_and_again()]
 
     async def load(desk: Desk) -> None:
-        await desk.settle((), lambda _: [Draft(fact) for fact in facts], ORIGIN)
+        await desk.settle((), lambda _: [Draft(fact) for fact in facts], Origin(BOOK, "test"))
         await desk.refresh()
 
     with ApiThread(Setup(app_url, rules, master, clock), lambda app: app) as api:
@@ -126,9 +126,7 @@ def journey(app_url: str, owner_url: str) -> dict[str, Any]:
         running_boxes(Endpoint(api.port, key, BOOK, GATEWAY)) as boxes,
     ):
         sendsms = {
-            "url": f"http://127.0.0.1:{SENDSMS_PORT}/cgi-bin/sendsms",
-            "username": "obole",
-            "password": boxes.password,
+            **boxes.sendsms._asdict(),
             "receipt_key": key,
             "public_url": f"http://127.0.0.1:{api.port}",
         }
