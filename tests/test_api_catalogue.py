@@ -47,10 +47,12 @@ class TestRead:
         shown = answer.json()
         assert answer.headers["Obole-Position"] == str(len(api.facts()))
         assert names(shown["gateways"], "gateway") == ["kannel-fr"]
-        assert names(shown["merchants"], "merchant") == ["astrolys", "ludotel", "tele-sept"]
-        assert len(shown["codes"]) == 9
+        assert names(shown["merchants"], "merchant") == [
+            "astrolys", "entraide", "ludotel", "tele-sept",
+        ]  # fmt: skip
+        assert len(shown["codes"]) == 12
         assert names(shown["keywords"], "keyword") == [
-            "HOROSCOPE", "JEU", "LOGO", "VOTE", "VOTE FINALE",
+            "DON", "HOROSCOPE", "JEU", "LOGO", "VOTE", "VOTE FINALE",
         ]  # fmt: skip
         (three,) = (one for one in shown["tariffs"] if one["tariff"] == "fr-300")
         assert three["price"] == {"amount": "3.00", "currency": "EUR"}

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "api" / "demo" / "catalogue_be.toml"
 TEXT = FILE.read_text()
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
-RULES = RuleBook(load_pack("be"), load_settings(ROOT / "tests" / "support" / "settings_be.toml"))
+RULES = RuleBook(load_pack("be"), load_settings(ROOT / "settings" / "be.toml"))
 PROXIMUS, ORANGE, BASE = "20601", "20610", "20620"
 
 

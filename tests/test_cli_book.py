@@ -93,9 +93,9 @@ class TestOpenBook:
         assert all(name in done.err for name in missing)
 
     def test_is_refused_without_settings(self, obole: Obole) -> None:
-        done = obole("book", "open", "be")
+        done = obole("book", "open", "gb")
         assert (done.status, done.out) == (1, "")
-        assert "no settings of the book 'be'; there are: fr" in done.err
+        assert "no settings of the book 'gb'; there are: be, fr" in done.err
 
     def test_draws_no_new_master_key_where_keys_are_kept(
         self, obole: Obole, tmp_path: Path

@@ -1,16 +1,23 @@
 """The demonstration's traffic, and the simulated gateway that stands in where Kannel is not."""
 
+import asyncio
 import json
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
-from api.demo.messages import ACCEPTED, DELIVERED
+from api.demo.gateway import SimulatedGateway
+from api.demo.messages import ACCEPTED, DELIVERED, Endpoint, GatewayFailed
 from api.demo.traffic import OPERATORS, TRAFFIC
+from api.demo.traffic_be import OPERATORS_BE, STOP_BE, TRAFFIC_BE
+from api.gateways import Sendsms
+from api.push import through_kannel
+from ledger.commands.pushing import Push
 
 # -P below: the folder of this program must not hide the packages that it tests.
 JOURNEY = Path(__file__).parent / "support" / "kannel_journey.py"
@@ -28,6 +35,12 @@ class TestTraffic:
 
     def test_comes_from_every_declared_operator(self) -> None:
         assert {message.smsc for message in TRAFFIC} == set(OPERATORS)
+        assert {message.smsc for message in TRAFFIC_BE} == set(OPERATORS_BE)
+
+    def test_of_belgium_goes_into_its_own_book(self) -> None:
+        assert {message.book for message in TRAFFIC} == {"fr"}
+        assert {message.book for message in (*TRAFFIC_BE, STOP_BE)} == {"be"}
+        assert not any(message.simulated_only for message in (*TRAFFIC_BE, STOP_BE))
 
     def test_gives_fakesmsc_only_what_it_can_do(self) -> None:
         by_fakesmsc = [message for message in TRAFFIC if message.smsc == "orange-fr"]
@@ -130,3 +143,27 @@ class TestSimulatedGateway:
         after = journey["requests"][journey["before_late"] :]
         assert [exchange["receipts"] for exchange in journey["late"]] == [[1], [2]]
         assert sorted(asked["type"] for asked in after) == ["1", "2"]
+
+
+class TestSendsms:
+    """Where the simulated gateway takes what answers no message."""
+
+    def push(self, gateway: SimulatedGateway, **changed: str) -> str:
+        """Hand a message over as the worker does; gives what the gateway's answer means."""
+        address = {**gateway.sendsms._asdict(), **changed}
+        fields = {"receipt_key": "key", "public_url": "http://127.0.0.1:1"}
+        push = through_kannel("fr", "kannel-fr", Sendsms.model_validate({**address, **fields}))
+        sms = ("kannel-fr", "sfr-fr", "33000200001", "81014", "Rappel du prix à 3.00", "FREE")
+        return asyncio.run(push(Push("0" * 32, 1, *sms))).outcome
+
+    def test_takes_what_its_user_pushes_and_nobody_else_s(self) -> None:
+        with SimulatedGateway(Endpoint(1, "key", "fr", "kannel-fr")) as gateway:
+            assert self.push(gateway) == "taken"
+            assert self.push(gateway, password="wrong") == "refused"
+            assert self.push(gateway, url=gateway.sendsms.url + "x") == "refused"
+
+    def test_reports_on_what_it_took_alone(self) -> None:
+        with SimulatedGateway(Endpoint(1, "key", "fr", "kannel-fr")) as gateway:
+            assert gateway.deliver_pushed(0) == []
+            with patch("api.demo.sendsms._SECONDS", 0), pytest.raises(GatewayFailed):
+                gateway.deliver_pushed(1)

@@ -119,8 +119,9 @@ class TestApi:
             assert "Quiz" in api.get_until(mo(key, "during")).body
             assert "Quiz" in api.get(mo(key, "before")).body
             assert api.stop(signal.SIGTERM) == 0
-        # Opening, rules, 34 of the catalogue, a key; then four facts of each message, once.
-        assert head(stoppable) == 37 + 2 * 4
+        # Opening, rules, 45 of the catalogue, a key; then four facts of each message, once,
+        # and that a notice is due: two times 3.00 go over 5.00.
+        assert head(stoppable) == 48 + 2 * 4 + 1
 
     def test_waits_for_a_database_that_is_away_when_it_starts(
         self, lone: Obole, stoppable: TestDatabase
@@ -227,13 +228,13 @@ class TestServe:
         obole = Obole(environ)
         with Running(obole, "serve", "--port", "0") as serve:
             serve.serves().says("openapi.json")
-            assert "the DEMONSTRATION catalogue was loaded (34 facts)" in serve.output
+            assert "the DEMONSTRATION catalogue was loaded (45 facts)" in serve.output
             assert "FICTIONAL" in serve.output
             keys = dict(re.findall(r"export ([A-Z]+)=(obole_\S+)", serve.output))
             assert list(keys) == ["GATEWAY", "MERCHANT", "FINANCE", "REGULATOR", "ADMIN"]
             assert "Quiz" in serve.get_until(mo(keys["GATEWAY"], "one")).body
-            # 2 facts of the opening, 34 of the catalogue, 5 keys; 4 of the message, up to 45.
-            statement = "/v1/books/fr/merchants/ludotel/statements/{}?at_least=45"
+            # 2 facts of the opening, 45 of the catalogue, 5 keys; 4 of the message, up to 56.
+            statement = "/v1/books/fr/merchants/ludotel/statements/{}?at_least=56"
             month = re.search(r"statements/(\d{4}-\d{2})", serve.output)
             assert month
             totals = serve.get_until(statement.format(month[1]), keys["MERCHANT"]).json["totals"]
@@ -242,6 +243,10 @@ class TestServe:
                 "share": {"amount": "1.00", "currency": "EUR"},
             }
             assert serve.get("/v1/books/fr/trial-balance", keys["FINANCE"]).status == 200
+            belgian = dict(re.findall(r"export ([A-Z]+)_BE=(obole_\S+)", serve.output))
+            assert list(belgian) == list(keys)
+            assert serve.get("/v1/books/be/trial-balance", belgian["FINANCE"]).status == 200
+            assert serve.get("/v1/books/be/trial-balance", keys["FINANCE"]).status == 404
             assert serve.get("/v1/books/fr/facts", keys["REGULATOR"]).status == 200
             assert serve.stop(signal.SIGINT) == 0
         assert not (home / "postgres/data/postmaster.pid").exists()
