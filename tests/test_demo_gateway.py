@@ -5,19 +5,23 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from api.demo.gateway import SimulatedGateway
 from api.demo.messages import ACCEPTED, DELIVERED, Endpoint, GatewayFailed
+from api.demo.office import permitted
 from api.demo.traffic import OPERATORS, TRAFFIC
 from api.demo.traffic_be import OPERATORS_BE, STOP_BE, TRAFFIC_BE
 from api.gateways import Sendsms
 from api.push import through_kannel
 from ledger.commands.pushing import Push
+from tests.support.book import FRENCH
 
 # -P below: the folder of this program must not hide the packages that it tests.
 JOURNEY = Path(__file__).parent / "support" / "kannel_journey.py"
@@ -68,6 +72,24 @@ class TestTraffic:
             "receipt_answer_lost",
         }
         assert all(seen[message.sender, message.code, message.text] == 1 for message in victims)
+
+
+class TestHours:
+    """The demonstration solicits when that is permitted, whenever it is run."""
+
+    @pytest.mark.parametrize(
+        ("now", "then"),
+        [
+            ("2026-11-25T10:00", "2026-11-25T10:00"),
+            ("2026-11-25T03:30", "2026-11-25T08:00"),
+            ("2026-11-25T21:29", "2026-11-26T08:00"),
+            ("2026-11-25T23:00", "2026-11-26T08:00"),
+        ],
+    )
+    def test_are_kept_or_waited_for(self, now: str, then: str) -> None:
+        paris = ZoneInfo("Europe/Paris")
+        at, wanted = (datetime.fromisoformat(x).replace(tzinfo=paris) for x in (now, then))
+        assert permitted(FRENCH, at) == wanted
 
 
 @pytest.fixture(scope="module")

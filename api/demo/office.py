@@ -1,6 +1,6 @@
 """What people at their desks do in the plot: ask before they solicit, and give money back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from api.demo.books import BELGIAN, FRENCH
@@ -11,7 +11,10 @@ from ledger.commands.solicitations import Asker, GatewayAsks, ask_solicitation, 
 from ledger.decisions.refund import By, Channel, RefundRequest
 from ledger.facts.registry import Origin
 from ledger.facts.solicitations import SolicitationAllowed
+from ledger.rules.resolve import RuleBook
 
+_WHILE = timedelta(minutes=2)
+"""Longer than the askings take."""
 ASKINGS = 3
 """One more than the settings of the French book allow without a return."""
 _INVITED = ("sfr-fr", "33000200003", "81014", "quiz")
@@ -39,11 +42,18 @@ def give_back(stage: Stage, book: str, back: Back) -> None:
 
 def solicit(stage: Stage) -> None:
     """Ask for one past buyer again and again, at a permitted hour, and write once."""
-    opens = stage.rules[FRENCH.book].next_opening(stage.clock())
-    assert opens is not None, "the French pack names a charter"
-    # A little after, for the ledger's time is taken again for each asking.
-    stage.clock.go_to(opens + timedelta(seconds=1))
+    stage.clock.go_to(permitted(stage.rules[FRENCH.book], stage.clock()))
     stage.api.do(lambda desk: _solicit(desk, stage), FRENCH.book)
+
+
+def permitted(rules: RuleBook, now: datetime) -> datetime:
+    """Give `now` where soliciting is permitted for a while yet, otherwise when it next is."""
+    for at in (now, now + _WHILE):
+        opens = rules.next_opening(at)
+        assert opens is not None, "the French pack names a charter"
+        if opens > at:
+            return opens
+    return now
 
 
 async def _solicit(desk: Desk, stage: Stage) -> None:
