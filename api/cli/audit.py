@@ -70,9 +70,10 @@ def export(  # noqa: PLR0913 - each is an option of the command
     book: BookName = "fr",
     as_json: AsJson = False,
 ) -> None:
-    """Export the facts recorded in a period, as stored and as a table, with the rules in force.
+    """Export the facts of a period, verbatim and as a table.
 
-    The folder appears whole or not at all. The export is recorded as a fact before it does.
+    With the rules in force. The folder appears whole or not at all, and the
+    export is recorded as a fact before it does.
     """
     scope = Scope(first.date(), last.date(), short_code, consumer)
     _refuse_malformed(scope)
@@ -172,9 +173,10 @@ def _report(book: str, out: Path, fact: AuditExported) -> dict[str, object]:
 def verify(
     folder: Annotated[Path, typer.Argument(help="An export's folder.")], *, as_json: AsJson = False
 ) -> None:
-    """Check an export: the sums of its files, and that every fact hashes as it should.
+    """Check an export: the sums of its files, the hash of each fact.
 
-    Whether it is the ledger's own, the hash of its manifest tells: the ledger recorded it.
+    Whether it is the ledger's own, the hash of its manifest tells, which
+    the ledger recorded.
     """
     found = checking.verify(folder)
     if as_json:

@@ -18,7 +18,10 @@ app = typer.Typer(no_args_is_help=True, help="Open a book, and adopt the rules i
 
 
 def migrate(*, as_json: AsJson = False) -> None:
-    """Bring the database to the schema of this code; nothing, where it is there already."""
+    """Bring the database to the schema of this code.
+
+    Where it is there already, nothing is done.
+    """
     with Database.open() as database:
         applied = [migration.file for migration in apply_migrations(database.owner_url)]
         total = len(status(database.owner_url).applied)

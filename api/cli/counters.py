@@ -17,7 +17,7 @@ from projections.reading import answer
 from projections.solicitation_counters import read
 
 app = typer.Typer(
-    help="Counters of solicitations: listed, and compared with the facts.", no_args_is_help=True
+    help="Counters of solicitations, and whether they are right.", no_args_is_help=True
 )
 PAGE = 200
 """Rows read at a time."""
@@ -71,9 +71,10 @@ def _row(one: read.Counter) -> tuple[object, ...]:
 
 @app.command("check")
 def check_counters(book: BookName = "fr", *, as_json: AsJson = False) -> None:
-    """Compare every counter with the facts, counted as a decision counts them.
+    """Compare every counter with the facts, as a decision counts.
 
-    The status is 1 if any differs. A row that is missing is found by `obole rebuild --check`.
+    The status is 1 if any differs. A row that is missing is found by
+    `obole rebuild --check`.
     """
     with migrated_database() as database, connection_to(database, book) as connection:
         checked, differing = compare(connection, book)

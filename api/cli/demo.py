@@ -27,13 +27,12 @@ def demo(
     ] = Path("obole-demo-documents"),
     as_json: AsJson = False,
 ) -> None:
-    """Play SMS traffic of two countries into books of its own, and show what became of it.
+    """Play traffic of two countries, and show what became of it.
 
-    It writes the payouts, an audit export and a merchant's statement of each book.
-
-    Real Kannel traffic where Kannel is installed and a network namespace is allowed. The status
-    is 0 only if the books balance, live projections equal a rebuild, and every message is
-    accounted for.
+    It writes the payouts, an audit export and a merchant's statement of
+    each book. The traffic is real where Kannel is installed and a network
+    namespace is allowed. The status is 0 only if the books balance, live
+    projections equal a rebuild, and every message is accounted for.
     """
     from api.cli.demonstration import demonstrate  # noqa: PLC0415 - see above
     from api.demo.kannel import kannel_available  # noqa: PLC0415 - the same
@@ -46,7 +45,7 @@ def demo(
 
 
 def bench(*, as_json: AsJson = False) -> None:
-    """Measure appends, intake and folds here, beside what bounds them."""
+    """Measure appends, intake and folds, beside what bounds them."""
     from api.bench.main import run  # noqa: PLC0415 - see above
 
     run(as_json=as_json)

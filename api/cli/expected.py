@@ -28,7 +28,10 @@ def expected(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show what operators are to declare: by code, tariff and leg, and what they took back."""
+    """Show what each operator is to declare for a month.
+
+    By code, tariff and leg, with what it took back.
+    """
     mark, found = ask(book, read.expected(first_day(month), operator))
     if as_json:
         print_json(marked(mark, face.told(found, month)))

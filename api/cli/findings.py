@@ -1,6 +1,6 @@
 """`obole findings`: what a person has to look at, and closing one."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -21,6 +21,9 @@ from projections.reading import Watermark
 app = typer.Typer(no_args_is_help=True, help="What was billed and should not have been.")
 
 
+_KINDS = f"Only those of one kind: {', '.join(get_args(FindingKind))}."
+
+
 class _Listed(face.Findings):
     """A page of findings, and what there is of each kind."""
 
@@ -30,11 +33,16 @@ class _Listed(face.Findings):
 @app.command("list")
 def list_findings(
     *,
-    kind: Annotated[FindingKind | None, typer.Option(help="Only those of this kind.")] = None,
+    kind: Annotated[FindingKind | None, typer.Option(metavar="KIND", help=_KINDS)] = None,
     state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many to list at most.")] = 20,
     before: Annotated[
-        int, typer.Option(min=1, help="Go on behind this position, the end of a list.")
+        int,
+        typer.Option(
+            min=1,
+            show_default=False,
+            help="Go on after the position that a list ended with.",
+        ),
     ] = LAST_POSITION,
     book: BookName = "fr",
     as_json: AsJson = False,

@@ -32,9 +32,12 @@ class RoleName(StrEnum):
     admin = "admin"
 
 
+_ROLES = f"What the key opens. One of: {', '.join(RoleName)}."
+
+
 @app.command()
 def issue(
-    role: Annotated[RoleName, typer.Option(help="What the key opens.")],
+    role: Annotated[RoleName, typer.Option(metavar="ROLE", help=_ROLES)],
     label: Annotated[str, typer.Option(help="Whose key it is and for what, in your own words.")],
     only: Annotated[
         str | None,

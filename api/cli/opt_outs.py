@@ -35,12 +35,15 @@ def opt_outs(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many to list at most.")] = 20,
     before: Annotated[
-        int | None, typer.Option(min=1, help="Go on behind this position, the end of a list.")
+        int | None, typer.Option(min=1, help="Go on after the position that a list ended with.")
     ] = None,
     book: BookName = "fr",
     as_json: AsJson = False,
 ) -> None:
-    """List STOPs, the last first, and count them by month; or all that one consumer stopped."""
+    """List STOPs, the last first; or all that one consumer stopped.
+
+    Those of a code or a month are also counted by month.
+    """
     if consumer is not None:
         _of_one(book, consumer, as_json=as_json)
         return

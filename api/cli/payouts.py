@@ -31,10 +31,10 @@ def show_payouts(
     book: BookName = "fr",
     as_json: AsJson = False,
 ) -> None:
-    """Show what is due to merchants for a month, as far as it is known.
+    """Show what each merchant is due for a month, as far as known.
 
-    With --facts each line is explained by the facts that it consists of; the status is 1 if they
-    do not sum to it.
+    With --facts each line is explained by the facts that it consists of;
+    the status is 1 if they do not sum to it.
     """
     if facts and merchant is None:
         raise typer.BadParameter("goes with --merchant", param_hint="--facts")

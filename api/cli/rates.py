@@ -33,11 +33,10 @@ def rates(  # noqa: PLR0913 - each is an option of the command
     book: BookName = "fr",
     as_json: AsJson = False,
 ) -> None:
-    """Show rates by day and by service: conversion, revenue, subscriptions and churn.
+    """Show conversion, revenue and churn by day and by service.
 
-    Conversion is captured exchanges over matched messages, by the day of the message.
-
-    Churn is subscriptions stopped over those active at the start.
+    Conversion is captured exchanges over matched messages, by the day of
+    the message. Churn is subscriptions stopped over those active at first.
     """
     days = (last - first).days + 1
     if not 1 <= days <= face.MOST_DAYS:

@@ -74,7 +74,9 @@ def refund(  # noqa: PLR0913 - each is an option of the command
     charge: ChargeName,
     *,
     name: Name,
-    by: Annotated[By, typer.Option(help="Who gives it back.")],
+    by: Annotated[
+        By, typer.Option(metavar="WHO", help="Who gives it back: operator, aggregator or merchant.")
+    ],
     reason: Why,
     channel: Annotated[
         Channel, typer.Option(help="How: on the bill by an operator, and by nobody else.")

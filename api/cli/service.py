@@ -21,7 +21,10 @@ PublicUrl = Annotated[
 
 
 def api(host: Host = LOOPBACK, port: Port = PORT, public_url: PublicUrl = None) -> None:
-    """Serve the HTTP API of all books until Ctrl-C; `obole work` goes beside it."""
+    """Serve the HTTP API of all books until Ctrl-C.
+
+    `obole work` goes beside it.
+    """
     from api.cli.hosting import Address, host_api  # noqa: PLC0415 - see above
 
     host_api(Address(host, port, public_url))
@@ -39,9 +42,9 @@ def serve(
         bool, typer.Option("--keys/--no-keys", help="Issue a key for each role, good for a day.")
     ] = True,
 ) -> None:
-    """Serve database, API and worker together until Ctrl-C, to try things out.
+    """Serve database, API and worker together, to try things out.
 
-    A new book gets the demonstration catalogue, unless it is to stay empty.
+    Until Ctrl-C. A new book gets the demonstration catalogue, unless it is to stay empty.
     """
     from api.cli.hosting import Address, host_all  # noqa: PLC0415 - see above
 

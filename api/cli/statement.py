@@ -26,7 +26,7 @@ def show_statement(
     book: BookName = "fr",
     as_json: AsJson = False,
 ) -> None:
-    """Show a merchant's month in every state of its money, as it is known now."""
+    """Show a merchant's month in every state of its money."""
     if as_csv and as_json:
         raise typer.BadParameter("goes without --json", param_hint="--csv")
     with migrated_database() as database, connection_to(database, book) as connection:

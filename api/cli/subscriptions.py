@@ -24,7 +24,12 @@ def list_subscriptions(
     state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many to list at most.")] = 20,
     before: Annotated[
-        int, typer.Option(min=1, help="Go on behind this position, the end of a list.")
+        int,
+        typer.Option(
+            min=1,
+            show_default=False,
+            help="Go on after the position that a list ended with.",
+        ),
     ] = LATEST,
     book: BookName = "fr",
     as_json: AsJson = False,

@@ -22,7 +22,10 @@ Name = Annotated[str, typer.Argument(help=f"One of: {', '.join(one.name for one 
 
 
 def status(book: BookName = "fr", *, as_json: AsJson = False) -> None:
-    """Show how far a book is and its projections are: accepted = projected + parked + pending."""
+    """Show how far a book and its projections are.
+
+    Of each: accepted = projected + parked + pending.
+    """
     with migrated_database() as database, connection_to(database, book) as connection:
         head, recorded_at = PostgresLog(connection, book).head()
         found = positions.status(connection, book)
@@ -70,7 +73,7 @@ def _lag(one: Status, recorded_at: datetime) -> float | None:
 
 
 def unpark(name: Name, book: BookName = "fr") -> None:
-    """Let a parked projection try again, from the fact at which it stands still."""
+    """Let a parked projection try again from where it stands."""
     projection = _named(name)
     with migrated_database() as database, connection_to(database, book) as connection:
         if not positions.unpark(connection, book, projection.name):
@@ -87,10 +90,10 @@ def rebuild_one(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build a projection anew from the facts, and put it in the place of the one in use.
+    """Make a projection anew from the facts.
 
-    Readers keep the old one until then. With --check nothing is replaced: the status is 1 if
-    the two differ.
+    It takes the place of the one in use, which readers keep until then.
+    With --check nothing is replaced: the status is 1 if the two differ.
     """
     projection = _named(name)
     with (

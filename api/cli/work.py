@@ -41,10 +41,11 @@ def run_worker(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Keep the projections of all books up, and bring about what falls due.
+    """Keep projections up, and bring about what falls due.
 
-    Renewals, notices, messages to be pushed, charges that nobody answers for, allowances that run
-    out. Messages are pushed to the gateways that gateways.toml names.
+    Renewals, notices, messages to be pushed, charges that nobody answers
+    for, allowances that run out. Messages are pushed to the gateways that
+    gateways.toml names.
     """
     if once:
         _once(_clock(now), as_json=as_json)
