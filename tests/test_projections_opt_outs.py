@@ -111,13 +111,13 @@ class TestOfAConsumer:
         (found,) = told(connection, stop(1, NOON), stop(2, NOON - timedelta(hours=1)))
         assert (found.mo, found.since) == (mo(1), NOON)
 
-    def test_stands_when_it_reaches_us_after_what_was_sent_later(
+    def test_stops_nothing_when_it_reaches_us_after_what_was_sent_later(
         self, connection: psycopg.Connection
     ) -> None:
         late = NOON - timedelta(hours=5)
         (found,) = told(connection, stop(1), lift(2), stop(3, late))
-        # The lifting had no knowledge of it, so it counts, and from its own moment.
-        assert (found.mo, found.since, found.stands) == (mo(3), late, True)
+        # The consumer wrote again after both of them.
+        assert (found.mo, found.stands) == (mo(1), False)
 
     def test_of_everything_is_lifted_from_whatever_code(
         self, connection: psycopg.Connection

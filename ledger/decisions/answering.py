@@ -36,15 +36,38 @@ def answer(
         exchange.unmatched("stopped_since")
         charge_message(exchange, asked, "unmatched")
         return
+    if asked.word is not None and asked.service is None:
+        _answer_word(exchange, asked, code)
+        return
     exchange.lift(service)
     if isinstance(wanted, Wanted):
-        _sell(exchange, asked, wanted, code, fingerprint_of)
+        tell_again(exchange, _sell(exchange, asked, wanted, code, fingerprint_of))
         return
     exchange.unmatched(wanted)
-    if subscription.may_start(asked):
-        subscription.nothing_to_confirm(exchange)
     charge_message(exchange, asked, "unmatched")
     send_free(exchange, "error", code.error_text, code)
+
+
+def _answer_word(exchange: Exchange, asked: Asked, code: ShortCodeOpened) -> None:
+    """Answer a word that would confirm something, and finds nothing to confirm.
+
+    It is a service word, so it lifts no STOP: who answers our confirmation of one with "OK" is
+    left alone.
+    """
+    exchange.unmatched("unknown_keyword")
+    subscription.nothing_to_confirm(exchange)
+    charge_message(exchange, asked, "service_word")
+    if not opt_out.silenced(exchange.scopes, code.short_code, None):
+        send_free(exchange, "error", code.error_text, code)
+
+
+def tell_again(exchange: Exchange, made: ChargeAuthorized | None) -> None:
+    """Let the notices fall due that the last charge of a message brings, with those before it."""
+    if made is None:
+        return
+    way = Way(exchange.mo.gateway, exchange.mo.smsc)
+    for due in notices_due(exchange.known.book, exchange.known.rules, made, exchange.facts, way):
+        exchange.beside(due)
 
 
 def _sell(
@@ -53,37 +76,37 @@ def _sell(
     wanted: Wanted,
     code: ShortCodeOpened,
     fingerprint_of: FingerprintOf,
-) -> None:
+) -> ChargeAuthorized | None:
+    """Sell what is wanted; gives the last charge that was authorized for it."""
     exchange.add(_matched(exchange, wanted), wanted.argument)
     if like := _like(exchange, wanted, fingerprint_of):
-        _answer_again(exchange, asked, wanted, like)
-        return
-    mo_charged = charge_message(exchange, asked, None)
+        return _answer_again(exchange, asked, wanted, like)
+    message = charge_message(exchange, asked, None)
     if wanted.service.subscription is not None:
         subscription.ask(exchange, code, wanted)
-        return
-    _buy(exchange, wanted, code, mo_charged=mo_charged)
+        return None
+    made = _buy(exchange, wanted, code, mo_charged=message is not None)
+    return made or (message if isinstance(message, ChargeAuthorized) else None)
 
 
-def _buy(exchange: Exchange, wanted: Wanted, code: ShortCodeOpened, *, mo_charged: bool) -> None:
+def _buy(
+    exchange: Exchange, wanted: Wanted, code: ShortCodeOpened, *, mo_charged: bool
+) -> ChargeAuthorized | None:
     """Answer with the content, charged where it has a price and may be."""
     keyword = wanted.assignment.keyword
     purchase = exchange.purchase("mt", wanted.tariff, wanted.service, keyword)
     if not purchase.price:
         exchange.emit("content", reply(exchange, wanted), purchase, None)
-        return
-    before = spent(exchange.facts)
-    made = charge(purchase, exchange.known.basis, before)
+        return None
+    made = charge(purchase, exchange.known.basis, spent(exchange.facts))
     exchange.add(made)
     if isinstance(made, ChargeRefused):
         if mo_charged:
             _leg_failed(exchange, purchase)
         send_free(exchange, "error", code.error_text, code)
-        return
+        return None
     exchange.emit("content", reply(exchange, wanted), purchase, made.ref.charge)
-    way = Way(exchange.mo.gateway, exchange.mo.smsc)
-    for due in notices_due(exchange.known.book, exchange.known.rules, made, exchange.facts, way):
-        exchange.beside(due)
+    return made
 
 
 def _like(exchange: Exchange, wanted: Wanted, fingerprint_of: FingerprintOf) -> MoReceived | None:
@@ -103,19 +126,38 @@ def _like(exchange: Exchange, wanted: Wanted, fingerprint_of: FingerprintOf) -> 
 
 
 def _bought(exchange: Exchange, service: str) -> set[str]:
-    """Give the messages that bought a service: what was refused is not repeated for nothing."""
-    charged = {fact.ref.mo for fact in exchange.history if isinstance(fact, ChargeAuthorized)}
+    """Give the messages that bought a service, by an answer whose charge stands.
+
+    What was refused or failed is not repeated for nothing, and a repeat is nothing to repeat, so
+    that the window does not move on with each.
+    """
+    history = exchange.history
+    standing = {one.charge for one in spent(history)}
+    answered = {
+        fact.ref.mo
+        for fact in history
+        if isinstance(fact, ChargeAuthorized)
+        and fact.ref.leg == "mt"
+        and fact.ref.charge in standing
+    }
+    repeats = {fact.mo for fact in history if isinstance(fact, DuplicateSuspected)}
     return {
         fact.mo
-        for fact in exchange.history
+        for fact in history
         if isinstance(fact, KeywordMatched)
         and fact.service == service
-        and (fact.mo in charged or not fact.price + fact.mo_price)
+        and fact.mo not in repeats
+        and (fact.mo in answered or not fact.price)
     }
 
 
-def _answer_again(exchange: Exchange, asked: Asked, wanted: Wanted, like: MoReceived) -> None:
-    """Answer what came twice under two ids: the content again, and nothing to pay for it."""
+def _answer_again(
+    exchange: Exchange, asked: Asked, wanted: Wanted, like: MoReceived
+) -> ChargeAuthorized | None:
+    """Answer what came twice under two ids: the content again, and nothing to pay for it.
+
+    Gives the charge of the message itself, which the operator makes all the same.
+    """
     mo = exchange.mo
     exchange.add(
         DuplicateSuspected(
@@ -130,9 +172,10 @@ def _answer_again(exchange: Exchange, asked: Asked, wanted: Wanted, like: MoRece
             occurred_at=mo.occurred_at,
         )
     )
-    charge_message(exchange, asked, "repeated")
+    message = charge_message(exchange, asked, "repeated")
     purchase = exchange.purchase("mt", wanted.tariff, wanted.service, wanted.assignment.keyword)
     exchange.emit("content", reply(exchange, wanted), purchase, None)
+    return message if isinstance(message, ChargeAuthorized) else None
 
 
 def _leg_failed(exchange: Exchange, purchase: Purchase) -> None:
@@ -184,11 +227,12 @@ def send_free(
 
 
 def reply(exchange: Exchange, wanted: Wanted) -> str:
-    """Write the content that was bought."""
+    """Write the content that was bought; its price is that of message and answer together."""
+    tariff = wanted.tariff.fact
     values = {
         "code": exchange.mo.short_code,
         "argument": wanted.argument,
-        "price": price_text(wanted.tariff.fact.price, wanted.tariff.fact.currency),
+        "price": price_text(tariff.price + tariff.mo_price, tariff.currency),
         "publisher": wanted.service.publisher,
         "desk": wanted.service.desk,
         "service": wanted.service.name,

@@ -27,7 +27,9 @@ def notices_due(
     """
     facts = tuple(facts)
     everything = spent(facts)
-    this = next(one for one in everything if one.charge == made.ref.charge)
+    this = next((one for one in everything if one.charge == made.ref.charge), None)
+    if this is None:
+        return []  # Its message was reported as failed before we knew of it.
     found = crossings(rules.notices, this, everything, facts)
     return [_due(book, made, crossing, way) for crossing in found]
 

@@ -21,6 +21,7 @@ from ledger.facts.tags import TRADE, tag
 from ledger.facts.traffic import (
     ConflictingDuplicateReceived,
     DeliveryOrphaned,
+    DuplicateSuspected,
     KeywordMatched,
     MoReceived,
 )
@@ -29,7 +30,8 @@ from ledger.log.rows import Interest, Query
 _CONSENT = frozenset({stored_name(OptedOut), stored_name(OptOutLifted)})
 _ORPHANS = frozenset({stored_name(DeliveryOrphaned)})
 _MATCHES = frozenset({stored_name(KeywordMatched)})
-_MESSAGES = frozenset({stored_name(MoReceived)})
+_BEFORE = _MATCHES | {stored_name(MoReceived), stored_name(DuplicateSuspected)}
+"""What a message may repeat."""
 
 
 def asked_by(mo: Mo, known: Known) -> Asked:
@@ -52,12 +54,12 @@ def rests_on(asked: Asked) -> Query:
         *subscription.interests(asked),
     ]
     if says_stop(asked):
-        interests.append(Interest((consumer,), on_its_way.TYPES))
+        interests.append(Interest((consumer,), on_its_way.TYPES | spending.TYPES))
     if asked.word is not None:
         # Whom CONTACT names on a shared code is whom the consumer last bought from there.
         interests.append(Interest((consumer, code), _MATCHES))
     elif asked.service is not None and asked.service.duplicate_window_seconds:
-        interests.append(Interest((consumer, code), _MATCHES | _MESSAGES))
+        interests.append(Interest((consumer, code), _BEFORE))
     return tuple(interests)
 
 

@@ -13,48 +13,55 @@ from ledger.decisions.story import Exchange
 from ledger.facts.charges import ChargeAuthorized, ChargeCaptured, ChargeRefused
 from ledger.facts.findings import FindingKind
 from ledger.rules.inforce import FreeCase
+from ledger.words import derived_id
 
 
-def charge_message(exchange: Exchange, asked: Asked, case: FreeCase | None) -> bool:
-    """Record what the operator charges for the message; tells whether it does.
+def charge_message(
+    exchange: Exchange, asked: Asked, case: FreeCase | None
+) -> ChargeAuthorized | ChargeRefused | None:
+    """Record what the operator charges for the message; none where it charges nothing.
 
     `case` is what kind of message it is where nobody sold it; None for one that was matched.
+    Refused is what it charges on terms that are not known here.
     """
+    if not charges_messages(asked) or _goes_free(exchange, case):
+        return None
     purchase = _purchase(exchange, asked, matched=case in {None, "repeated"})
-    if purchase is None or _goes_free(exchange, case):
-        return False
+    if purchase is None:
+        _find_unpriced(exchange)
+        return None
+    return _charge(exchange, purchase) if purchase.price else None
+
+
+def _charge(exchange: Exchange, purchase: Purchase) -> ChargeAuthorized | ChargeRefused:
     made = charge(purchase, exchange.known.basis)
     exchange.beside(made)
     if isinstance(made, ChargeRefused):
         _find(exchange, purchase, "leg_not_booked")
-        return True
+        return made
     if made.captures_on == "mo_received":
         exchange.beside(_captured(made))
     if purchase.service is None:
         _find(exchange, purchase, "unattributed")
-    if reached(exchange.known.rules.caps, purchase.wanted, spent(exchange.history)):
+    if reached(exchange.known.rules.caps, purchase.wanted, spent(exchange.facts)):
         _find(exchange, purchase, "billed_above_cap")
-    return True
+    return made
 
 
 def charges_messages(asked: Asked) -> bool:
     """Tell whether operators charge a consumer's own message on this code at all."""
     found = asked.known.rules.range_of(asked.mo.short_code)
-    return found is not None and found.billing_point != "mt"
+    return found is not None and found.billing_point != "mt" and found.ceiling > 0
 
 
 def _purchase(exchange: Exchange, asked: Asked, *, matched: bool) -> Purchase | None:
-    """Give what the message costs; None where it costs nothing."""
-    if not charges_messages(asked):
-        return None
+    """Give what the message costs; None where nobody told us."""
     if matched and isinstance(asked.wanted, Wanted):
         wanted = asked.wanted
         keyword = wanted.assignment.keyword
-        purchase = exchange.purchase("mo", wanted.tariff, wanted.service, keyword)
-    else:
-        tariff = _of_the_code(asked)
-        purchase = exchange.purchase("mo", tariff) if tariff else None
-    return purchase if purchase and purchase.price else None
+        return exchange.purchase("mo", wanted.tariff, wanted.service, keyword)
+    tariff = _of_the_code(asked)
+    return exchange.purchase("mo", tariff) if tariff else None
 
 
 def _of_the_code(asked: Asked) -> Tariff | None:
@@ -94,3 +101,18 @@ def _find(exchange: Exchange, purchase: Purchase, kind: FindingKind) -> None:
         test=purchase.test,
     )
     exchange.beside(opened(exchange.known.book, kind, purchase.charge, about, mo.occurred_at))
+
+
+def _find_unpriced(exchange: Exchange) -> None:
+    """Find that the operator may charge a message at a price that nobody told us."""
+    mo, book = exchange.mo, exchange.known.book
+    charge_id = derived_id(book, "charge", mo.mo, "mo")
+    about = About(
+        consumer=mo.consumer,
+        short_code=mo.short_code,
+        operator=mo.operator,
+        mo=mo.mo,
+        leg="mo",
+        test=exchange.test,
+    )
+    exchange.beside(opened(book, "leg_not_booked", charge_id, about, mo.occurred_at))

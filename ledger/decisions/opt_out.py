@@ -32,14 +32,22 @@ def scope_of(fact: OptedOut | OptOutLifted) -> Scope:
 
 
 def stopped(facts: Iterable[Fact]) -> Stopped:
-    """Fold the scopes that one consumer has stopped and not opened again."""
+    """Fold the scopes that one consumer has stopped and not opened again.
+
+    A STOP that was sent before what has opened its scope since, and reaches us after it, stops
+    nothing any more.
+    """
     scopes: dict[Scope, datetime] = {}
+    lifted: dict[Scope, datetime] = {}
     for fact in facts:
         if isinstance(fact, OptedOut):
-            scope = scope_of(fact)
-            scopes[scope] = max(fact.occurred_at, scopes.get(scope, fact.occurred_at))
+            scope, said_at = scope_of(fact), fact.occurred_at
+            if said_at >= lifted.get(scope, said_at):
+                scopes[scope] = max(said_at, scopes.get(scope, said_at))
         elif isinstance(fact, OptOutLifted):
-            scopes.pop(scope_of(fact), None)
+            scope = scope_of(fact)
+            scopes.pop(scope, None)
+            lifted[scope] = max(fact.occurred_at, lifted.get(scope, fact.occurred_at))
     return scopes
 
 

@@ -69,7 +69,12 @@ def spent(facts: Iterable[Fact]) -> tuple[Spent, ...]:
     released: set[str] = set()
     for fact in facts:
         match fact:
-            case ChargeAuthorized() | ChargeCaptured():
+            case ChargeAuthorized():
+                # Tried again, it counts where it is tried: a month's end between is no way out.
+                charge = fact.ref.charge
+                known[charge] = _of(fact.ref, fact.amounts.price, fact.occurred_at)
+                released.discard(charge)
+            case ChargeCaptured():
                 charge = fact.ref.charge
                 known.setdefault(charge, _of(fact.ref, fact.amounts.price, fact.occurred_at))
                 released.discard(charge)

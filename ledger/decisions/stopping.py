@@ -42,6 +42,10 @@ def stop(exchange: Exchange, asked: Asked, word: str, meant: ServiceDeclared | N
             occurred_at=mo.occurred_at,
         )
     )
+    if scope not in opt_out.stopped(exchange.facts):
+        # It was sent before what has opened its scope since, and came late: kept, and no more.
+        charge_message(exchange, asked, "stop")
+        return
     for draft in recall(exchange.history, scope, exchange.known.rules, mo.occurred_at):
         exchange.beside(draft.fact)
     subscription.stopped(exchange, scope.service, everywhere=scope == EVERYTHING)

@@ -14,7 +14,8 @@ PROJECTION = "opt_outs"
 LATEST = (1 << 63) - 1
 """Before the first page: beyond every position."""
 
-# What opened a scope again is the next lifting in it, by position: as the decisions have it.
+# What opened a scope again is the next lifting in it, or one that was sent after a STOP which
+# reached us late: as the decisions have it.
 _STOPS: LiteralString = """
 FROM opt_outs AS stop
 LEFT JOIN LATERAL (
@@ -27,7 +28,7 @@ LEFT JOIN LATERAL (
         AND everywhere = stop.everywhere
         AND service = stop.service
         AND (everywhere OR short_code = stop.short_code)
-        AND position > stop.position
+        AND (position > stop.position OR said_at > stop.said_at)
     ORDER BY position
     LIMIT 1
 ) AS lift ON true
