@@ -144,8 +144,7 @@ class TestOffer:
 
     def test_of_an_unknown_message_is_nothing(self, book: Book) -> None:
         assert offer(book, "f" * 32) is None
-        rules = book.desk.known(NOON).rules
-        assert handover.offer(book.recorded, "f" * 32, rules, NOON) == []
+        assert handover.offer(book.recorded, "f" * 32, book.desk.known(NOON), NOON) == []
 
     @pytest.mark.parametrize("charged", [True, False])
     def test_of_what_was_taken_is_nothing(self, book: Book, *, charged: bool) -> None:

@@ -139,12 +139,12 @@ async def _settle_offer(
     desk: Desk, one: Recorded, fact: MtEmitted, origin: Origin, now: datetime, *, forgotten: bool
 ) -> Settled:
     async def once() -> Settled:
-        rules = desk.known(now).rules
+        known = desk.known(now)
 
         def decide(history: list[Recorded]) -> list[Draft]:
             if forgotten:
-                return _forget(history, fact.ref.mt, now, rules.zone)
-            return handover.offer(history, fact.ref.mt, rules, now)
+                return _forget(history, fact.ref.mt, now, known.rules.zone)
+            return handover.offer(history, fact.ref.mt, known, now)
 
         query = _of_the_message(fact) + _that_may_forbid(fact, one.position)
         catalogue = Interest((TRADE,), after=desk.catalogue.position)

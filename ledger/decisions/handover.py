@@ -11,27 +11,27 @@ from datetime import datetime
 from ledger.decisions.finding import about_message, finding_id, opened
 from ledger.decisions.outbound import ATTEMPTS, IN_DOUBT, all_pushed, due_at
 from ledger.decisions.recall import cancel, charge_on, forbidden
+from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Recorded
 from ledger.facts.findings import FindingOpened
 from ledger.facts.handover import MtHandedOver, MtHandoverRefused, MtHandoverUnknown
 from ledger.facts.registry import fact_id
 from ledger.facts.traffic import MtEmitted
-from ledger.rules.inforce import Rules
 
 
-def offer(history: Sequence[Recorded], mt: str, rules: Rules, now: datetime) -> list[Draft]:
+def offer(history: Sequence[Recorded], mt: str, known: Known, now: datetime) -> list[Draft]:
     """Decide whether a message is offered to its gateway now, by claiming the attempt.
 
-    `history` has all facts of the message and its charge, what the consumer stopped since, the
-    end of its subscription, and its allowance. What must not go out any more is cancelled.
+    `history` has all facts of the message and its charge, what the consumer stopped since, its
+    subscription's life, and its allowance. What must not go out any more is cancelled.
     """
     facts = [one.fact for one in history]
     pushed = all_pushed(facts).get(mt)
     if pushed is None:
         return []
-    reason = forbidden(pushed, facts, rules, now) if pushed.can_be_kept else None
+    reason = forbidden(pushed, facts, known, now) if pushed.can_be_kept else None
     if reason is not None:
-        return of_its_chain(cancel(pushed, facts, reason, now, rules.zone), history, mt)
+        return of_its_chain(cancel(pushed, facts, reason, now, known.rules.zone), history, mt)
     due = due_at(pushed.state, pushed.attempts, pushed.since, charged=pushed.charged)
     if due is None or due > now:
         return []

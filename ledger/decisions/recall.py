@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from ledger.catalogue import Catalogue
 from ledger.decisions import opt_out
 from ledger.decisions.outbound import Pushed, all_pushed
-from ledger.decisions.receipt import Charge, charge_of
+from ledger.decisions.standing import Charge, charge_of
+from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Fact
 from ledger.facts.charges import (
     ChargeAuthorized,
@@ -17,7 +19,7 @@ from ledger.facts.charges import (
 from ledger.facts.consent import OptedOut
 from ledger.facts.handover import MtCancelled, MtCancelReason
 from ledger.facts.solicitations import SolicitationAllowed, SolicitationExpired
-from ledger.facts.subscriptions import SubscriptionStopped
+from ledger.facts.subscriptions import SubscriptionRenewed, SubscriptionStopped
 from ledger.facts.traffic import MtKind
 from ledger.rules.inforce import Rules, Stopped
 from ledger.words import local_day
@@ -63,17 +65,16 @@ def recall(facts: Sequence[Fact], scope: opt_out.Scope, rules: Rules, at: dateti
 
 
 def forbidden(
-    pushed: Pushed, facts: Sequence[Fact], rules: Rules, now: datetime
+    pushed: Pushed, facts: Sequence[Fact], known: Known, now: datetime
 ) -> MtCancelReason | None:
     """Say why a message must not go out any more."""
-    if any(_is_ended(pushed, scope, rules) for scope in _stopped_since(pushed, facts)):
+    if any(_is_ended(pushed, scope, known.rules) for scope in _stopped_since(pushed, facts)):
         return "opted_out"
     if _subscription_stopped(pushed, facts):
         return "subscription_stopped"
-    charge = charge_on(pushed, facts)
-    # What waited until its charge was given up, or was tried again by another, comes too late.
-    too_late = charge is not None and charge.status != "authorized"
-    return "expired" if too_late or _allowance_gone(pushed, facts, rules, now) else None
+    if _withdrawn(pushed, known.catalogue, now):
+        return "withdrawn"
+    return "expired" if _too_late(pushed, facts, known.rules, now) else None
 
 
 def _stopped_since(pushed: Pushed, facts: Sequence[Fact]) -> list[opt_out.Scope]:
@@ -96,6 +97,37 @@ def _subscription_stopped(pushed: Pushed, facts: Iterable[Fact]) -> bool:
     return pushed.emitted.kind == "renewal" and any(
         isinstance(fact, SubscriptionStopped) and fact.ref.subscription == subscription
         for fact in facts
+    )
+
+
+def _withdrawn(pushed: Pushed, catalogue: Catalogue, now: datetime) -> bool:
+    """Tell whether what it sells or advertises is not sold now; a notice sells nothing."""
+    ref = pushed.emitted.ref
+    if not pushed.charged and pushed.emitted.kind != "solicitation":
+        return False
+    if catalogue.code(ref.short_code, ref.operator, now) is None:
+        return True
+    return ref.service is not None and catalogue.suspended(ref.service, now)
+
+
+def _too_late(pushed: Pushed, facts: Sequence[Fact], rules: Rules, now: datetime) -> bool:
+    """Tell whether its charge was given up or its cycle is over, or an invitation's hour is."""
+    charge = charge_on(pushed, facts)
+    if charge is not None and (charge.status != "authorized" or _cycle_over(charge, facts, now)):
+        return True
+    return _allowance_gone(pushed, facts, rules, now)
+
+
+def _cycle_over(charge: Charge, facts: Sequence[Fact], now: datetime) -> bool:
+    """Tell whether the cycle that a charge is for has ended, or, by a clock set back, did.
+
+    Only the cycle that runs is ever charged: what nobody handed over in time is left out.
+    """
+    cycles = [fact for fact in facts if isinstance(fact, SubscriptionRenewed)]
+    return any(
+        now >= own.next_due_at or any(other.cycle > own.cycle for other in cycles)
+        for own in cycles
+        if own.charge == charge.authorized.ref.charge
     )
 
 

@@ -54,9 +54,12 @@ class MtHandoverRefused(Fact, frozen=True, kw_only=True, tag="mt_handover_refuse
         return self.ref.mt
 
 
-MtCancelReason = Literal["opted_out", "subscription_stopped", "expired", "never_taken", "forgotten"]
-"""Expired: its hour passed before it went out. Never taken: the gateway refused it too often.
-Forgotten: the consumer's address, or the key of its text, was destroyed."""
+MtCancelReason = Literal[
+    "opted_out", "subscription_stopped", "withdrawn", "expired", "never_taken", "forgotten"
+]
+"""Withdrawn: its service is suspended, or its code closed. Expired: its hour or cycle passed
+before it went out. Never taken: the gateway refused it too often. Forgotten: the consumer's
+address, or the key of its text, was destroyed."""
 
 
 class MtCancelled(Fact, frozen=True, kw_only=True, tag="mt_cancelled.v1"):
