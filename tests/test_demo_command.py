@@ -1,5 +1,6 @@
 """`obole demo`: what makes it fail, and the command itself."""
 
+import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,16 +143,19 @@ class TestFailure:
             plays = {**performed.plays, "fr": played._replace(pushed=change(played.pushed))}
             assert wrong(performed.report(plays)) == ["fr: every message is accounted for"]
 
-    def test_an_export_that_was_changed(self, performed: Performed) -> None:
+    def test_documents_that_are_not_right(self, performed: Performed) -> None:
         folder = performed.documents.folder / "be" / "audit"
         whole = (folder / "facts.jsonl").read_bytes()
         (folder / "facts.jsonl").write_bytes(whole.replace(b"kwisbox", b"kwisbax", 1))
         found = verify(folder)
         (folder / "facts.jsonl").write_bytes(whole)
-        changed = performed.documents.books[1]._replace(verified=found)
+        changed = performed.documents.books[1]._replace(verified=found, agree=False)
         documents = performed.documents._replace(books=(performed.documents.books[0], changed))
         made = performed._replace(documents=documents).report()
-        assert wrong(made) == ["be: the audit export verifies"]
+        assert wrong(made) == [
+            "be: the audit export verifies",
+            "be: the statement and the payouts agree",
+        ]
 
 
 class TestCommand:
@@ -186,6 +190,8 @@ class TestCommand:
         ):
             assert part in done.out
         assert "WRONG" not in done.out
+        payouts = (tmp_path / "out/be/payouts.txt").read_text()
+        assert re.search(r"\d{4}-\d\d +kwisbox +0.00 +0.00 +0.793388 ", payouts)
         assert "\x1b" not in done.out
         assert all(len(line) <= 150 for line in done.out.splitlines())
 

@@ -1,17 +1,17 @@
 """The documents that the demonstration wrote: where they are, and what is in them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.show import table
-from api.demo.documents import AUDIT, PAYOUTS, STATEMENT, BookDocuments, Documents
+from api.cli.show import WIDTH, table
+from api.demo.documents import AUDIT, LINES, PAYOUTS, STATEMENT, BookDocuments, Documents
 
-_LINES = ("pending", "unresolved", "earned", "refunded", "written_off")
 _MONTHS = ("this month", "next month")
+"""As they lie to the day of the run, so that each run prints the same."""
 _STATEMENT_LINES = 3
 
 
@@ -21,7 +21,7 @@ def show_documents(out: Console, documents: Documents) -> None:
     out.print()
     out.print(_written(documents))
     for one in documents.books:
-        out.print(_payouts(one))
+        out.print(_payouts(one, _MONTHS))
         out.print(_statement(one))
         _export(out, one)
 
@@ -32,19 +32,28 @@ def _written(documents: Documents) -> Table:
 
 
 def _files(one: BookDocuments) -> Iterator[tuple[str, str]]:
-    yield f"{one.book}/{PAYOUTS}", "what is due to each merchant, by month"
+    yield f"{one.book}/{PAYOUTS}.json", "what is due to each merchant, by month"
+    yield f"{one.book}/{PAYOUTS}.txt", "the same as a table"
     yield f"{one.book}/{STATEMENT}.json", f"the statement of {one.merchant}"
     yield f"{one.book}/{STATEMENT}.csv", "the same, for a spreadsheet"
     rules = "facts.jsonl, facts.csv, rules, settings, manifest.json"
     yield f"{one.book}/{AUDIT}/", f"audit export, {one.verified.facts} facts: {rules}"
 
 
-def _payouts(one: BookDocuments) -> Table:
-    """Show a book's payouts; their months are named as they lie to the day of the run."""
-    columns = ("=month", "=merchant", *(f"#{name.replace('_', ' ')}" for name in _LINES))
+def write_tables(documents: Documents) -> None:
+    """Write the payouts of each book as a table, too."""
+    for one in documents.books:
+        months = [report["month"] for report in one.payouts]
+        with (one.folder / f"{PAYOUTS}.txt").open("w", encoding="utf-8") as file:
+            Console(file=file, width=WIDTH, color_system=None).print(_payouts(one, months))
+
+
+def _payouts(one: BookDocuments, months: Sequence[str]) -> Table:
+    """Lay a book's payouts out, their months so called."""
+    columns = ("=month", "=merchant", *(f"#{name.replace('_', ' ')}" for name in LINES))
     rows = [
         (month, payout["merchant"], *_cells(payout["lines"]))
-        for month, report in zip(_MONTHS, one.payouts, strict=False)
+        for month, report in zip(months, one.payouts, strict=False)
         for payout in report["payouts"]
     ]
     laid_out = table(
@@ -53,14 +62,14 @@ def _payouts(one: BookDocuments) -> Table:
         rows,
     )
     laid_out.add_section()
-    for month, report in zip(_MONTHS, one.payouts, strict=False):
+    for month, report in zip(months, one.payouts, strict=False):
         for total in report["totals"]:
             laid_out.add_row(month, "all", *_cells(total["lines"]), style="bold")
     return laid_out
 
 
 def _cells(lines: dict[str, Any]) -> Iterator[str]:
-    for name in _LINES:
+    for name in LINES:
         yield lines[name]["share"]["amount"]
 
 

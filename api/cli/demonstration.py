@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from api.books import load_rules
+from api.cli.demo_documents import write_tables
 from api.cli.demo_json import report_json
 from api.cli.demo_tables import show_report
 from api.cli.refused import CommandRefused
@@ -73,6 +74,7 @@ def _perform(home: Path, fallback: str | None, folder: Path, tell: Tell) -> Repo
                 name = gateway.name
             tell(f"writing the documents into {folder}")
             documents = write_documents(stage, folder)
+            write_tables(documents)
             tell("comparing live projections with a rebuild, and every message with its facts")
             return report(stage, plays, name, fallback, documents)
 

@@ -23,12 +23,15 @@ from ledger.facts.base import Recorded
 from ledger.facts.charges import ChargeAuthorized, ChargeCaptured, ChargeRefunded
 
 FOLDER = Path("obole-demo-documents")
-PAYOUTS, STATEMENT, AUDIT = "payouts.json", "statement", "audit"
+PAYOUTS, STATEMENT, AUDIT = "payouts", "statement", "audit"
+LINES = ("pending", "unresolved", "earned", "refunded", "written_off")
+"""What payouts and statements both tell of a merchant."""
 _MARK = "written-by-obole-demo.txt"
 _MARK_TEXT = """\
 Written by `obole demo`, which replaces it the next time. Of each book, fr and be:
 
 payouts.json         what is due to each merchant, month by month
+payouts.txt          the same as a table
 statement.json       one merchant's statement of the first month
 statement.csv        the same for a spreadsheet
 audit/               the export for an audit: `obole audit verify` checks it
@@ -54,7 +57,7 @@ class BookDocuments(NamedTuple):
     csv: str
     verified: Verified
     agree: bool
-    """Whether the merchant earned the same by both documents."""
+    """Whether the merchant has the same on every line of both documents."""
 
 
 class Documents(NamedTuple):
@@ -95,14 +98,14 @@ def _write(stage: Stage, book: str, folder: Path) -> BookDocuments:
     reach_head(stage, book)
     merchant, months = DEMO_BOOKS[book].merchant, _months(facts_of(stage, book))
     payouts = [json.loads(fetch(stage, book, "finance", f"payouts/{month}")) for month in months]
-    (folder / PAYOUTS).write_text(_pretty(payouts))
+    (folder / f"{PAYOUTS}.json").write_text(_pretty(payouts))
     path = f"merchants/{merchant}/statements/{months[0]}"
     statement = json.loads(fetch(stage, book, "merchant", path))
     csv = fetch(stage, book, "merchant", f"{path}.csv")
     (folder / f"{STATEMENT}.json").write_text(_pretty(statement))
     (folder / f"{STATEMENT}.csv").write_bytes(csv)
     verified = _export(stage, book, folder / AUDIT)
-    agree = _earned(payouts[0]["payouts"], merchant) == statement["totals"][0]["states"]["earned"]
+    agree = _lines(payouts[0]["payouts"], merchant) == _states(statement)
     return BookDocuments(book, folder, merchant, payouts, statement, csv.decode(), verified, agree)
 
 
@@ -128,10 +131,16 @@ def _months(facts: Iterable[Recorded]) -> list[str]:
     return sorted({f"{day:%Y-%m}" for day in days})
 
 
-def _earned(payouts: Iterable[dict[str, Any]], merchant: str) -> dict[str, Any]:
-    """Give what a merchant earned, in the words of its statement."""
-    line = next(one["lines"]["earned"] for one in payouts if one["merchant"] == merchant)
-    return {"charges": line["facts"], "share": line["share"]}
+def _lines(payouts: Iterable[dict[str, Any]], merchant: str) -> list[tuple[int, str]]:
+    """Give how many facts each line of a merchant has, and what they come to."""
+    lines = next(one["lines"] for one in payouts if one["merchant"] == merchant)
+    return [(lines[name]["facts"], lines[name]["share"]["amount"]) for name in LINES]
+
+
+def _states(statement: dict[str, Any]) -> list[tuple[int, str]]:
+    """Give the same of a statement, in its own words."""
+    states = statement["totals"][0]["states"]
+    return [(states[name]["charges"], states[name]["share"]["amount"]) for name in LINES]
 
 
 def _pretty(value: object) -> str:

@@ -174,5 +174,5 @@ def _verified(documents: Documents) -> Iterator[Check]:
         detail = f"{found.facts} facts in {found.files} files" if ok else "; ".join(found.problems)
         yield Check(f"{one.book}: the audit export verifies", ok, detail)
         yield Check(
-            f"{one.book}: the statement and the payouts agree", one.agree, "share by share, both"
+            f"{one.book}: the statement and the payouts agree", one.agree, "the same on every line"
         )
