@@ -2,10 +2,10 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, get_type_hints
 
 import typer.main
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api import app, kannel
@@ -26,11 +26,11 @@ def page(name: str) -> str:
     return (shown.ROOT / name).read_text()
 
 
-def allowed(dependant: Dependant) -> Iterator[str]:
-    if isinstance(dependant.call, Allow):
-        yield from dependant.call.roles
-    for further in dependant.dependencies:
-        yield from allowed(further)
+def allowed(endpoint: Callable[..., Any]) -> Iterator[str]:
+    for hint in get_type_hints(endpoint, include_extras=True).values():
+        for marked in getattr(hint, "__metadata__", ()):
+            if isinstance(guard := getattr(marked, "dependency", None), Allow):
+                yield from guard.roles
 
 
 def bare(path: str) -> str:
@@ -43,7 +43,7 @@ def served() -> dict[tuple[str, str], set[str]]:
         for route in face.router.routes:
             assert isinstance(route, APIRoute)
             (method,) = route.methods
-            found[method, bare(route.path)] = set(allowed(route.dependant))
+            found[method, bare(route.path)] = set(allowed(route.endpoint))
     return found | {("GET", bare(route.path)): {"gateway"} for route in kannel.ROUTES}
 
 
