@@ -22,6 +22,7 @@ from projections.rebuild import compare
 from projections.subscriptions.fold import SUBSCRIPTIONS
 from projections.subscriptions.read import Due, Retry, due, of_merchant, one
 from projections.subscriptions.table import PROJECTION
+from tests.support.belgium import ORANGE_BE
 from tests.support.book import Book
 from tests.support.builders import dlr
 from tests.support.database import TestDatabase
@@ -121,6 +122,15 @@ class TestOne:
         assert found.next_due_at == brussels("2026-07-17T12:00")
         assert (found.charge_cycle, found.charge_state) == (date(2026, 7, 10), "captured")
         assert found.charge_attempts == 1
+
+    def test_is_of_the_operator_that_it_started_at(self, connection: psycopg.Connection) -> None:
+        steps = (on("2026-07-10T12:00"), sms("HORO"), sms("OK", smsc="orange"))
+        book = given(*steps, book=subscribers()).book
+        project(connection, book)
+        found = answer(connection, "fr", one(the_subscription(book))).value
+        assert found is not None
+        assert found.operator == ORANGE_BE
+        assert compare(connection, "fr", PROJECTION) == []
 
     def test_shows_the_latest_cycle_whatever_comes_late_of_an_earlier_one(
         self, connection: psycopg.Connection
@@ -242,6 +252,23 @@ class TestDue:
         assert self.asked(connection, "2026-07-17T23:59", waited) == []
         waited = Retry(brussels("2026-07-17T12:00"), 3)
         (found,) = self.asked(connection, "2026-07-18T00:00", waited)
+        assert found.subscription == the_subscription(book)
+
+    def test_counts_no_confirmation_in_vain(self, connection: psycopg.Connection) -> None:
+        # METEO uses up the hour; HORO is confirmed three times in vain, and once an hour later.
+        cap = Cap(
+            name="an hour",
+            amount=PRICE,
+            window=Window(kind="rolling", n=1, unit="hour"),
+            counted_per="consumer",
+        )
+        book = subscribers(rules=ChangedBelgian(caps=(cap,)))
+        given(on("2026-07-10T08:00"), sms("METEO"), sms("OK"), sms("HORO"), book=book)
+        given(sms("OK"), sms("OK"), sms("OK"), on("2026-07-10T09:30"), sms("OK"), book=book)
+        given(told("failed"), book=book)
+        project(connection, book)
+        waited = Retry(brussels("2026-07-10T09:30"), 3)
+        (found,) = self.asked(connection, "2026-07-10T21:30", waited)
         assert found.subscription == the_subscription(book)
 
     def test_goes_on_after_the_last_failed_attempt_that_was_seen(

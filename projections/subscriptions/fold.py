@@ -1,7 +1,8 @@
 """Folds a subscription's life into one row: its terms, its latest cycle, and how it ended.
 
 The parts of a row come from different facts, and each is merged by itself: what is told once
-stays, of cycles the later one counts, and what a cycle's charge went through adds up.
+stays, terms are as they were told last, of cycles the later one counts, and what a cycle's charge
+went through adds up.
 """
 
 from collections.abc import Iterator
@@ -44,10 +45,11 @@ Told = SubscriptionRequested | SubscriptionStarted | SubscriptionRenewed | Subsc
 
 
 class Begun(NamedTuple):
-    """What the first fact of a subscription told."""
+    """Where a subscription's first fact stands, and the terms that the latest one told."""
 
     position: int
     ref: SubscriptionRef
+    """The operator, and whether it tests, may be another at the start than at the request."""
 
 
 class Offered(NamedTuple):
@@ -135,7 +137,8 @@ def _charged(fact: Money) -> tuple[str | None, Charged | None]:
     """Give what a fact says of a cycle's charge, and of which subscription; none of others."""
     at, tries = fact.occurred_at, isinstance(fact, ChargeAuthorized)
     match fact:
-        case ChargeRefused(subscription=str(name), cycle=date() as day):
+        # A message that was refused is a confirmation in vain, and began no cycle.
+        case ChargeRefused(subscription=str(name), cycle=date() as day, mo=None):
             return name, Charged(day, fact.charge, "refused", at, 1)
         case (
             ChargeAuthorized(ref=ref)
@@ -152,13 +155,19 @@ def _charged(fact: Money) -> tuple[str | None, Charged | None]:
 def _merge(earlier: Subscription, later: Subscription) -> Subscription:
     return Subscription(
         position=later.position,
-        begun=earlier.begun or later.begun,
+        begun=_begun(earlier.begun, later.begun),
         offered=earlier.offered or later.offered,
         started_at=earlier.started_at or later.started_at,
         cycle=_later_cycle(earlier.cycle, later.cycle),
         charged=_later_charge(earlier.charged, later.charged),
         stopped=earlier.stopped or later.stopped,
     )
+
+
+def _begun(earlier: Begun | None, later: Begun | None) -> Begun | None:
+    if earlier is None or later is None:
+        return earlier or later
+    return Begun(earlier.position, later.ref)
 
 
 def _later_cycle(earlier: Cycle | None, later: Cycle | None) -> Cycle | None:

@@ -6,6 +6,7 @@ from projections.subscriptions.fold import SUBSCRIPTIONS, Subscription
 from projections.table import Projection, Table
 
 # Numbers, days and due times of cycles grow together, so the greatest of each are of one cycle.
+# Of the terms only the operator, and whether it tests, can be others at the start than before.
 _UPSERT = """
 INSERT INTO {table} AS live (
     book, subscription, position, first_position,
@@ -57,13 +58,13 @@ merchant = coalesce(live.merchant, excluded.merchant),
 service = coalesce(live.service, excluded.service),
 keyword = coalesce(live.keyword, excluded.keyword),
 short_code = coalesce(live.short_code, excluded.short_code),
-operator = coalesce(live.operator, excluded.operator),
+operator = coalesce(excluded.operator, live.operator),
 tariff = coalesce(live.tariff, excluded.tariff),
 price_micros = coalesce(live.price_micros, excluded.price_micros),
 currency = coalesce(live.currency, excluded.currency),
 every_n = coalesce(live.every_n, excluded.every_n),
 every_unit = coalesce(live.every_unit, excluded.every_unit),
-test = coalesce(live.test, excluded.test),
+test = coalesce(excluded.test, live.test),
 requested_at = coalesce(live.requested_at, excluded.requested_at),
 expires_at = coalesce(live.expires_at, excluded.expires_at),
 started_at = coalesce(live.started_at, excluded.started_at),
