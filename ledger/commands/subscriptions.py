@@ -70,7 +70,7 @@ async def stop_subscription(
     ending = renewal.Ending(subscription, by, reason, now)
 
     def decide(history: list[Recorded]) -> list[Draft]:
-        return renewal.stop([one.fact for one in history], ending)
+        return renewal.stop([one.fact for one in history], ending, desk.book)
 
     return await desk.settle(_life(subscription), decide, origin)
 
@@ -89,7 +89,7 @@ def _life(subscription: str) -> Query:
 
 
 async def _ref(desk: Desk, subscription: str) -> SubscriptionRef:
-    """Read whose it is and to what, which never changes once it is there."""
+    """Read whose it is and to what."""
     rows, _ = await desk.log.read(_life(subscription))
     life = cycles.life_of((REGISTRY.decode(row).fact for row in rows), subscription)
     if life is None:

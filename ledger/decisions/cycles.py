@@ -84,7 +84,7 @@ def _told(life: Life, fact: Fact) -> Life:
     name = life.ref.subscription
     match fact:
         case SubscriptionStarted() if fact.subject == name:
-            return life._replace(started=fact)
+            return life._replace(ref=fact.ref, started=fact)
         case SubscriptionStopped() if fact.subject == name:
             return life._replace(stopped=fact)
         case SubscriptionRenewed() if fact.ref.subscription == name:
@@ -99,6 +99,8 @@ def _charged(life: Life, fact: Fact) -> Life:
     name = life.ref.subscription
     match fact:
         case ChargeRefused(subscription=found, cycle=day) if found == name and day is not None:
+            if life.started is None:
+                return life  # A confirmation in vain began no cycle.
             before = life.cycles.get(day)
             refused = before.refused + 1 if before else 1
             authorized = before.authorized if before else ()
@@ -131,3 +133,8 @@ def _answered(
             return known._replace(state="released", since=at)
         case ChargeUnresolved():
             return known._replace(state="unresolved", since=at)
+
+
+def refused_before(facts: Iterable[Fact], charge: str) -> int:
+    """Count how often a charge was refused, also by confirmations before the start."""
+    return sum(1 for one in facts if isinstance(one, ChargeRefused) and one.charge == charge)

@@ -14,7 +14,7 @@ import msgspec
 from ledger.decisions import opt_out, spending
 from ledger.decisions.charging import charge
 from ledger.decisions.crossed import Way, notices_due
-from ledger.decisions.cycles import FAILED, TYPES, Attempted, Life, life_of
+from ledger.decisions.cycles import FAILED, TYPES, Attempted, Life, life_of, refused_before
 from ledger.decisions.pushed import Priced, pushed, pushed_mt_id
 from ledger.decisions.refusals import UnknownSubscription
 from ledger.decisions.story import Known
@@ -97,14 +97,15 @@ def renew(facts: Sequence[Fact], asking: Asking, known: Known) -> list[Draft]:
         return []
     due = due_now(life, facts, known, asking.now)
     if isinstance(due, NotDue):
-        return [_refused(life, due, asking)] if asking.request is not None else []
+        return [_refused(life, due, asking, known.book)] if asking.request is not None else []
     terms = known.rules.subscriptions
     if terms is not None and _unpaid(life, due, terms):
-        return [_stopped(life.ref, Ending(asking.subscription, "unpaid", "", asking.now))]
+        ending = Ending(asking.subscription, "unpaid", "", asking.now)
+        return [_stopped(life, ending, known.book)]
     return _attempt(life, due, facts, known, asking.now)
 
 
-def stop(facts: Iterable[Fact], ending: Ending) -> list[Draft]:
+def stop(facts: Iterable[Fact], ending: Ending, book: str) -> list[Draft]:
     """End a subscription that is live; one that has ended stays as it is.
 
     Raises:
@@ -113,7 +114,7 @@ def stop(facts: Iterable[Fact], ending: Ending) -> list[Draft]:
     life = life_of(facts, ending.subscription)
     if life is None or life.started is None:
         raise UnknownSubscription(ending.subscription)
-    return [] if life.stopped else [_stopped(life.ref, ending)]
+    return [] if life.stopped else [_stopped(life, ending, book)]
 
 
 def due_now(life: Life, facts: Iterable[Fact], known: Known, now: datetime) -> Due | NotDue:
@@ -177,11 +178,12 @@ def _attempt(
     """Charge the cycle and emit its message, or record why it may not be charged."""
     ref, book, rules = life.ref, known.book, known.rules
     service = service_of(ref, known.catalogue, now)
-    bought = purchase(book, ref, service, Cycle(due.day, now))
+    test = known.catalogue.is_test(ref.consumer, now)
+    bought = purchase(book, ref, service, Cycle(due.day, now, test))
     made = charge(bought, known.basis, spending.spent(facts))
     chain = _Chain(book, ref, due.day)
     if isinstance(made, ChargeRefused):
-        chain.add(made, due.before.refused if due.before else 0)
+        chain.add(made, refused_before(facts, made.charge))
         return chain.drafts
     tried = due.before.authorized if due.before else ()
     if tried:
@@ -199,7 +201,10 @@ def _attempt(
 
 
 def _on_the_same_terms(first: ChargeAuthorized, now: ChargeAuthorized) -> ChargeAuthorized:
-    """Authorize a charge again as it was: what a charge divides into never changes in its life."""
+    """Authorize a charge again as it was: what a charge divides into never changes in its life.
+
+    Nor does whether it is a test: what was counted under one is released under the same.
+    """
     return msgspec.structs.replace(
         first,
         was="released",
@@ -258,25 +263,34 @@ def _message(
         service=ref.service,
         charge=made.ref.charge,
         subscription=ref.subscription,
-        test=ref.test,
+        test=made.ref.test,
     )
     priced = Priced(ref.billing_code, ref.tariff, ref.tariff_version)
     return pushed(to, "renewal", text, priced, ref.smsc, made.occurred_at), text
 
 
-def _stopped(ref: SubscriptionRef, ending: Ending) -> Draft:
-    fact = SubscriptionStopped(ref=ref, by=ending.by, reason=ending.reason, occurred_at=ending.now)
-    return Draft(fact)
-
-
-def _refused(life: Life, why: NotDue, asking: Asking) -> Draft:
-    assert asking.request is not None
-    return Draft(
-        RenewalRefused(
-            ref=life.ref,
-            rule=why.rule,
-            due_at=why.due_at,
-            request=asking.request,
-            occurred_at=asking.now,
-        )
+def _stopped(life: Life, ending: Ending, book: str) -> Draft:
+    fact = SubscriptionStopped(
+        ref=life.ref, by=ending.by, reason=ending.reason, occurred_at=ending.now
     )
+    return _since_the_start(fact, life, book)
+
+
+def _refused(life: Life, why: NotDue, asking: Asking, book: str) -> Draft:
+    assert asking.request is not None
+    fact = RenewalRefused(
+        ref=life.ref,
+        rule=why.rule,
+        due_at=why.due_at,
+        request=asking.request,
+        occurred_at=asking.now,
+    )
+    return _since_the_start(fact, life, book)
+
+
+def _since_the_start(fact: Fact, life: Life, book: str) -> Draft:
+    """Let what no cycle brought about follow from the start, in its exchange; or from nothing."""
+    if life.started is None:
+        return Draft(fact)
+    cause = fact_id(book, SubscriptionStarted, life.started.subject)
+    return Draft(fact, exchange=life.started.mo, caused_by=cause)

@@ -33,7 +33,7 @@ class Subscription(NamedTuple):
     requested: SubscriptionRequested | None = None
     started: SubscriptionStarted | None = None
     ended: bool = False
-    """Stopped; or never begun, because STOP or a confirmation that came too late closed it."""
+    """Stopped; or never begun, because another offer, STOP or a late confirmation closed it."""
 
     @property
     def live(self) -> bool:
@@ -57,7 +57,7 @@ def subscribed(facts: Iterable[Fact]) -> dict[str, Subscription]:
                 known[fact.subject] = Subscription(fact.ref, requested=fact)
             case SubscriptionStarted():
                 before = known.get(fact.subject, Subscription(fact.ref))
-                known[fact.subject] = before._replace(started=fact)
+                known[fact.subject] = before._replace(ref=fact.ref, started=fact)
             case _:
                 pass
     return known
@@ -71,9 +71,8 @@ def _ended_by(known: dict[str, Subscription], fact: Fact) -> list[str]:
         case SubscriptionRefused(rule="request_expired", subscription=late):
             return [late] if late in known else []
         case SubscriptionRequested(ref=ref):
-            # Another offer of the same takes the place of one that has run out.
-            same = (ref.service, ref.short_code)
-            return _offers(known, lambda one: (one.service, one.short_code) == same)
+            # A word that agrees, said twice, must not agree to what was offered before.
+            return _offers(known, lambda one: one.short_code == ref.short_code)
         case OptedOut():
             # What is live ends by a fact of its own.
             scope = opt_out.scope_of(fact)
@@ -98,6 +97,8 @@ class Cycle(NamedTuple):
 
     day: LocalDay
     at: datetime
+    test: bool
+    """Whether the consumer's number is one for testing at that moment."""
     mo: str | None = None
 
 
@@ -125,7 +126,7 @@ def purchase(book: str, ref: SubscriptionRef, service: ServiceDeclared, cycle: C
         mo=cycle.mo,
         subscription=ref.subscription,
         cycle=cycle.day,
-        test=ref.test,
+        test=cycle.test,
     )
 
 

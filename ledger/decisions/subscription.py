@@ -7,31 +7,28 @@ carries it. Where that may not be charged nothing starts.
 
 from datetime import timedelta
 
+import msgspec
+
 from ledger.decisions import spending
 from ledger.decisions.asked import Asked, Wanted, stop_word_after
-from ledger.decisions.charging import charge
-from ledger.decisions.crossed import Way, notices_due
-from ledger.decisions.story import Exchange, mt_id
+from ledger.decisions.starting import cycle_of, refuse, start
+from ledger.decisions.story import Exchange
 from ledger.decisions.subscribed import (
-    Cycle,
     Subscription,
-    content,
     offer,
     purchase,
-    room,
     service_of,
     subscribed,
 )
 from ledger.facts.base import Fact
 from ledger.facts.catalogue import ServiceDeclared, ShortCodeOpened
-from ledger.facts.charges import ChargeAuthorized, ChargeRefused
+from ledger.facts.charges import ChargeRefused
 from ledger.facts.consent import OptedOut
 from ledger.facts.registry import stored_name
 from ledger.facts.subscriptions import (
     Consent,
     SubscriptionRef,
     SubscriptionRefused,
-    SubscriptionRenewed,
     SubscriptionRequested,
     SubscriptionRule,
     SubscriptionStarted,
@@ -40,9 +37,7 @@ from ledger.facts.subscriptions import (
 from ledger.facts.tags import tag
 from ledger.log.rows import Interest
 from ledger.rules.inforce import Rules, Subscriptions
-from ledger.spans import due_at
-from ledger.texts import render
-from ledger.words import derived_id, local_day
+from ledger.words import derived_id
 
 _KINDS: tuple[type[Fact], ...] = (
     SubscriptionRequested,
@@ -50,9 +45,11 @@ _KINDS: tuple[type[Fact], ...] = (
     SubscriptionStarted,
     SubscriptionStopped,
     OptedOut,
+    ChargeRefused,
 )
 TYPES = frozenset(stored_name(kind) for kind in _KINDS)
-"""The facts that tell where a consumer's subscriptions stand."""
+"""The facts that tell where a consumer's subscriptions stand, and which start was refused when:
+one that is refused again is another fact."""
 
 
 def interests(asked: Asked) -> tuple[Interest, ...]:
@@ -77,14 +74,14 @@ def ask(exchange: Exchange, code: ShortCodeOpened, wanted: Wanted) -> None:
     terms = _terms(exchange.known.rules, exchange.mo.short_code)
     ref = _ref(exchange, wanted)
     if terms is None:
-        _refuse(exchange, code, ref, "not_allowed")
+        refuse(exchange, code, ref, "not_allowed")
     elif live := _live(known, ref.service):
-        _refuse(exchange, code, live.ref, "already_subscribed")
+        refuse(exchange, code, live.ref, "already_subscribed")
     elif "confirming_mo" in terms.steps:
         _offer(exchange, ref, wanted.service, _asked_already(exchange, known, ref), terms)
     else:
         first = Consent("mo", exchange.mo.mo, exchange.mo.occurred_at)
-        _start(exchange, code, ref, (first,), None)
+        start(exchange, code, ref, (first,), None)
 
 
 def confirm(exchange: Exchange, code: ShortCodeOpened) -> bool:
@@ -99,7 +96,7 @@ def confirm(exchange: Exchange, code: ShortCodeOpened) -> bool:
     if requested is None:
         return False
     if rule := _forbids_confirming(exchange, known, requested):
-        _refuse(exchange, code, requested.ref, rule)
+        refuse(exchange, code, requested.ref, rule)
         return True
     mo = exchange.mo
     steps = (
@@ -107,8 +104,19 @@ def confirm(exchange: Exchange, code: ShortCodeOpened) -> bool:
         Consent("confirming_mo", mo.mo, mo.occurred_at),
     )
     text = offer(requested, exchange.known.catalogue, exchange.known.rules)
-    _start(exchange, code, requested.ref, steps, text)
+    start(exchange, code, _confirmed(exchange, requested), steps, text)
     return True
+
+
+def _confirmed(exchange: Exchange, requested: SubscriptionRequested) -> SubscriptionRef:
+    """Give what was offered, as it begins: at the operator that the confirmation came by.
+
+    That the code is open there was seen before: elsewhere, a word confirms nothing.
+    """
+    mo = exchange.mo
+    return msgspec.structs.replace(
+        requested.ref, gateway=mo.gateway, smsc=mo.smsc, operator=mo.operator, test=exchange.test
+    )
 
 
 def nothing_to_confirm(exchange: Exchange) -> None:
@@ -176,7 +184,18 @@ def _forbids_confirming(
         return "not_allowed"
     if _live(known, ref.service):
         return "already_subscribed"
-    return "suspended" if exchange.known.catalogue.suspended(ref.service, at) else None
+    if exchange.known.catalogue.suspended(ref.service, at):
+        return "suspended"
+    return None if _on_sale(exchange, ref) else "not_on_sale"
+
+
+def _on_sale(exchange: Exchange, ref: SubscriptionRef) -> bool:
+    """Tell whether the keyword still leads to the service, and that is still subscribed to."""
+    catalogue, at = exchange.known.catalogue, exchange.mo.occurred_at
+    assigned = catalogue.assignment(ref.short_code, ref.keyword, at)
+    if assigned is None or assigned.service != ref.service:
+        return False
+    return service_of(ref, catalogue, at).subscription is not None
 
 
 def _ref(exchange: Exchange, wanted: Wanted) -> SubscriptionRef:
@@ -222,75 +241,10 @@ def _offer(
     if before is None:
         exchange.add(requested)
     text = offer(requested, known.catalogue, known.rules)
-    cycle = Cycle(local_day(mo.occurred_at, known.rules.zone), mo.occurred_at, mo.mo)
-    told = purchase(known.book, requested.ref, service, cycle)
+    told = purchase(known.book, requested.ref, service, cycle_of(exchange))
     exchange.emit("subscription_offer", text, told, None)
 
 
 def _confirming(rules: Rules) -> str:
     """Give the word that offers ask for: the first of the pack that confirms."""
     return next(word for word, kind in rules.service_words.items() if kind == "confirm")
-
-
-def _start(
-    exchange: Exchange,
-    code: ShortCodeOpened,
-    ref: SubscriptionRef,
-    consent: tuple[Consent, ...],
-    proof: str | None,
-) -> None:
-    """Begin a subscription with its first cycle, if that may be charged."""
-    mo, known = exchange.mo, exchange.known
-    service = service_of(ref, known.catalogue, mo.occurred_at)
-    cycle = Cycle(local_day(mo.occurred_at, known.rules.zone), mo.occurred_at, mo.mo)
-    bought = purchase(known.book, ref, service, cycle)
-    made = charge(bought, known.basis, spending.spent(exchange.facts))
-    if isinstance(made, ChargeRefused):
-        exchange.add(made)
-        _refuse(exchange, code, ref, "charge_refused")
-        return
-    exchange.add(SubscriptionStarted(ref=ref, consent=consent, occurred_at=mo.occurred_at), proof)
-    exchange.add(_first_cycle(exchange, ref, made))
-    exchange.add(made)
-    exchange.emit("renewal", content(ref, service, known.rules), bought, made.ref.charge)
-    way = Way(mo.gateway, mo.smsc)
-    for notice in notices_due(known.book, known.rules, made, exchange.facts, way):
-        exchange.beside(notice)
-
-
-def _first_cycle(
-    exchange: Exchange, ref: SubscriptionRef, made: ChargeAuthorized
-) -> SubscriptionRenewed:
-    mo, zone = exchange.mo, exchange.known.rules.zone
-    return SubscriptionRenewed(
-        ref=ref,
-        cycle=local_day(mo.occurred_at, zone),
-        number=0,
-        charge=made.ref.charge,
-        mt=mt_id(exchange.known.book, mo.mo),
-        next_due_at=due_at(mo.occurred_at, zone, ref.every, 1),
-        occurred_at=mo.occurred_at,
-    )
-
-
-def _refuse(
-    exchange: Exchange, code: ShortCodeOpened, ref: SubscriptionRef, rule: SubscriptionRule
-) -> None:
-    """Record why none begins, and say so with the code's own error, free."""
-    mo = exchange.mo
-    exchange.add(
-        SubscriptionRefused(
-            mo=mo.mo,
-            consumer=mo.consumer,
-            short_code=mo.short_code,
-            operator=mo.operator,
-            merchant=ref.merchant,
-            service=ref.service,
-            subscription=None if rule == "not_allowed" else ref.subscription,
-            rule=rule,
-            occurred_at=mo.occurred_at,
-        )
-    )
-    values = {"code": mo.short_code, "publisher": code.publisher, "desk": code.desk}
-    text = render(code.error_text, values, room(exchange.known.rules))
-    exchange.emit("error", text, None, None)

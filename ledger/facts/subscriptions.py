@@ -14,9 +14,10 @@ from ledger.words import Instant, LocalDay
 class SubscriptionRef(
     Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 ):
-    """Who subscribed to what, on which terms, as told to the consumer; the same on all its facts.
+    """Who subscribed to what, on which terms, as told to the consumer; the same from its start on.
 
-    The price is frozen here: a tariff that changes later is another offer.
+    The price is frozen here: a tariff that changes later is another offer. Operator and way are
+    those of the message that started it, which may differ from those of the request.
     """
 
     subscription: HexId
@@ -39,6 +40,8 @@ class SubscriptionRef(
     currency: Currency
     every: Period
     test: bool = False
+    """Whether the number was one for testing when this was asked for, or started. What a later
+    cycle is, its own charge tells."""
 
 
 ConsentStep = Literal["mo", "confirming_mo"]
@@ -75,10 +78,12 @@ SubscriptionRule = Literal[
     "nothing_to_confirm",
     "request_expired",
     "suspended",
+    "not_on_sale",
     "charge_refused",
 ]
-"""Why no subscription began. Not allowed: the country has none, or not on this code. Charge
-refused: its first cycle may not be charged, and the charge's own fact says why."""
+"""Why no subscription began. Not allowed: the country has none, or not on this code. Not on sale:
+what was offered is not had by that keyword any more. Charge refused: its first cycle may not be
+charged, and the charge's own fact says why."""
 
 
 class SubscriptionRefused(Fact, frozen=True, kw_only=True, tag="subscription_refused.v1"):
