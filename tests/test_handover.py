@@ -20,7 +20,7 @@ from ledger.facts.handover import (
 )
 from ledger.facts.solicitations import SolicitationAllowed, SolicitationExpired, SolicitationRef
 from ledger.facts.subscriptions import SubscriptionRef, SubscriptionStopped
-from ledger.facts.traffic import DeliveryReceived, MtEmitted, MtSubmitted
+from ledger.facts.traffic import DeliveryReceived, MtEmitted, MtKind, MtSubmitted
 from ledger.spans import Period
 from ledger.words import derived_id
 from tests.support.book import ORIGIN, Book, in_memory, overtaken, together
@@ -168,19 +168,14 @@ class TestUnknown:
             assert offer(book, mt, NOON + timedelta(days=days)) is None
         assert len(book.facts(MtHandoverUnknown)) == 1
 
-    def test_of_a_free_message_is_repeated_after_a_pause(self, book: Book) -> None:
-        mt = emitted(book)
+    @pytest.mark.parametrize("kind", ["solicitation", "tariff_notice"])
+    def test_of_a_free_message_is_never_repeated_either(self, book: Book, kind: MtKind) -> None:
+        # An invitation counts as one, so no consumer may get it twice.
+        mt = emitted(book, kind)
         tried(book, mt, UNKNOWN)
-        assert offer(book, mt, NOON + 5 * MINUTE - MICROSECOND) is None
-        push = offer(book, mt, NOON + 5 * MINUTE)
-        assert push is not None
-        assert push.attempt == 2
-
-    def test_of_a_free_message_is_left_so_after_the_third(self, book: Book) -> None:
-        mt = emitted(book)
-        for attempt in range(3):
-            tried(book, mt, UNKNOWN, NOON + attempt * 5 * MINUTE)
-        given(book=book).when(lambda book: offer(book, mt, NOON + 600 * MINUTE)).then()
+        for minutes in (1, 5, 240):
+            assert offer(book, mt, NOON + minutes * MINUTE) is None
+        assert len(book.facts(MtHandoverUnknown)) == 1
 
     def test_adds_nothing_to_the_claim(self, book: Book) -> None:
         mt = emitted(book)
@@ -235,15 +230,13 @@ class TestTaken:
         assert [type(one) for one in reply(book, push, TAKEN)] == [MtHandedOver]
 
     def test_after_a_stop_came_in_between_is_told_as_it_was(self, book: Book) -> None:
-        # Free and unknown, it was called back; then the gateway's answer came after all.
         mt = emitted(book)
         push = offer(book, mt)
         assert push is not None
         stop(book)
-        offer(book, mt, NOON + 5 * MINUTE)
-        assert len(book.facts(MtCancelled)) == 1
+        assert offer(book, mt, NOON + 5 * MINUTE) is None
         assert [type(one) for one in reply(book, push, TAKEN)] == [MtHandedOver]
-        assert offer(book, mt, NOON + 600 * MINUTE) is None
+        assert book.facts(MtCancelled) == []
 
 
 class TestNotTaken:
@@ -295,14 +288,13 @@ class TestNotTaken:
         book.report(dlr(mt))
         given(book=book).when(lambda book: reply(book, push, REFUSED)).then()
 
-    def test_counts_beside_unknown_ones_up_to_five_in_all(self, book: Book) -> None:
-        mt, at = emitted(book), NOON
-        for said in (UNKNOWN, REFUSED, REFUSED, REFUSED, REFUSED):
-            tried(book, mt, said, at)
-            at += 600 * MINUTE
-        # One of them may have come, so nobody says that it was never taken.
+    def test_is_not_offered_again_where_the_next_attempt_is_unknown(self, book: Book) -> None:
+        mt = emitted(book)
+        tried(book, mt, REFUSED)
+        tried(book, mt, UNKNOWN, NOON + MINUTE)
+        assert offer(book, mt, NOON + 600 * MINUTE) is None
+        # It may have come, so nobody says that it was never taken.
         assert book.facts(MtCancelled) == []
-        assert offer(book, mt, at) is None
 
 
 class TestForbidden:
@@ -462,15 +454,11 @@ class TestRecall:
             ("MtCancelled", refused),
         ]
 
-    def test_leaves_what_was_taken_and_a_charged_one_in_doubt(self, book: Book) -> None:
-        tried(book, emitted(book), TAKEN)
-        tried(book, emitted(book, name="cycle-2", charged=True), UNKNOWN)
+    @pytest.mark.parametrize("charged", [True, False])
+    def test_leaves_what_was_taken_and_what_is_in_doubt(self, book: Book, *, charged: bool) -> None:
+        tried(book, emitted(book, charged=charged), TAKEN)
+        tried(book, emitted(book, name="cycle-2", charged=charged), UNKNOWN)
         assert self.recalled(book) == []
-
-    def test_keeps_a_free_one_in_doubt_from_going_out_again(self, book: Book) -> None:
-        mt = emitted(book)
-        tried(book, mt, UNKNOWN)
-        assert self.recalled(book) == [("MtCancelled", mt)]
 
     def test_reaches_no_other_code_or_service(self, book: Book) -> None:
         emitted(book)

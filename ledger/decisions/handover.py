@@ -1,8 +1,8 @@
 """A pushed message on its way to its gateway, which takes it, refuses it, or keeps silent.
 
 No gateway notices that a message comes a second time. So each attempt is recorded before it is
-made, and until the gateway answers nobody knows whether it came. A message that carries a charge
-is offered again only where the last attempt was certainly refused.
+made, and until the gateway answers nobody knows whether it came. A message is offered again only
+where the last attempt was certainly refused.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ def offer(history: Sequence[Recorded], mt: str, known: Known, now: datetime) -> 
     reason = forbidden(pushed, facts, known, now) if pushed.can_be_kept else None
     if reason is not None:
         return of_its_chain(cancel(pushed, facts, reason, now, known.rules.zone), history, mt)
-    due = due_at(pushed.state, pushed.attempts, pushed.since, charged=pushed.charged)
+    due = due_at(pushed.state, pushed.attempts, pushed.since)
     if due is None or due > now:
         return []
     attempt = pushed.attempts + 1
@@ -77,7 +77,7 @@ def not_taken(
     )
     drafts = [Draft(refused, n=attempt)]
     pushed = pushed.after(refused)
-    if pushed.refusals >= ATTEMPTS:
+    if pushed.attempts >= ATTEMPTS:
         drafts += cancel(pushed, facts, "never_taken", now, zone)
     return of_its_chain(drafts, history, mt)
 

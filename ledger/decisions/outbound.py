@@ -19,9 +19,6 @@ State = Literal["waiting", "unknown", "refused", "handed_over", "cancelled"]
 
 ATTEMPTS = 5
 """How often at most a message is offered."""
-FREE_ATTEMPTS = 3
-"""After how many attempts a free message whose last one is unknown is left as it is."""
-UNKNOWN_PAUSE = timedelta(minutes=5)
 REFUSED_PAUSE = timedelta(minutes=1)
 """After the first refusal; four times as long after each further one."""
 IN_DOUBT = timedelta(minutes=10)
@@ -46,7 +43,6 @@ class Pushed(NamedTuple):
     since: datetime
     state: State = "waiting"
     attempts: int = 0
-    refusals: int = 0
 
     @property
     def mt(self) -> str:
@@ -60,9 +56,7 @@ class Pushed(NamedTuple):
 
     @property
     def can_be_kept(self) -> bool:
-        """Whether it may still be kept from going out, or from going out again."""
-        if self.state == "unknown":
-            return not self.charged
+        """Whether it has certainly not gone out, so that it may still be kept from it."""
         return self.state in {"waiting", "refused"}
 
     def after(self, fact: Step) -> "Pushed":
@@ -73,8 +67,7 @@ class Pushed(NamedTuple):
             case MtHandedOver() | MtSubmitted() | DeliveryReceived():
                 return self._replace(state="handed_over", since=fact.occurred_at)
             case MtHandoverRefused():
-                refusals = self.refusals + 1
-                return self._replace(state="refused", refusals=refusals, since=fact.occurred_at)
+                return self._replace(state="refused", since=fact.occurred_at)
             case MtCancelled():
                 return self._replace(state="cancelled", since=fact.occurred_at)
             case _:
@@ -97,15 +90,15 @@ def all_pushed(facts: Iterable[Fact]) -> dict[str, Pushed]:
     return found
 
 
-def due_at(state: State, attempts: int, since: datetime, *, charged: bool) -> datetime | None:
-    """Give when a message may be offered next; None where it never is by itself."""
+def due_at(state: State, attempts: int, since: datetime) -> datetime | None:
+    """Give when a message may be offered next; None where it never is by itself.
+
+    Only what was certainly refused is offered again: no consumer may be billed, or bothered, twice.
+    """
     match state:
         case "waiting":
             return since
         case "refused" if attempts < ATTEMPTS:
-            # A clock that jumped may leave more attempts than pauses were meant for.
-            return since + REFUSED_PAUSE * 4 ** min(attempts - 1, ATTEMPTS)
-        case "unknown" if not charged and attempts < FREE_ATTEMPTS:
-            return since + UNKNOWN_PAUSE
+            return since + REFUSED_PAUSE * 4 ** (attempts - 1)
         case _:
             return None

@@ -12,8 +12,8 @@ from ledger.words import Instant
 class MtHandoverUnknown(Fact, frozen=True, kw_only=True, tag="mt_handover_unknown.v1"):
     """A pushed message is on its way to the gateway, and until it says so nobody knows if it came.
 
-    Recorded before each attempt, so that a crash in between leaves this and not silence. One
-    that carries a charge is never attempted again.
+    Recorded before each attempt, so that a crash in between leaves this and not silence. Unless
+    the gateway is known to have refused it, it is never attempted again.
     """
 
     ref: MtRef

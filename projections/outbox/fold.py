@@ -95,7 +95,7 @@ def _handed(fact: _Handover, position: int) -> Item:
 
 
 def _message(ref: MtRef, position: int, state: State, attempts: int, at: datetime) -> Item:
-    due = due_at(state, attempts, at, charged=ref.charge is not None)
+    due = due_at(state, attempts, at)
     return Item(position, state, at, ref, due_at=due, attempts=attempts)
 
 
