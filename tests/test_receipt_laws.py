@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ledger.decisions import receipt, unresolved
 from ledger.decisions.receipt import Receipt
-from ledger.facts.base import Draft, Fact
+from ledger.facts.base import Draft, Fact, Recorded
 from ledger.facts.charges import (
     CaptureEvent,
     ChargeAuthorized,
@@ -56,6 +56,11 @@ def reported(step: tuple[str, str]) -> Receipt:
     return Receipt(MT, "kannel", outcome, billed, f"{outcome}/{billed}", None, NOON, None)
 
 
+def recorded(fact: Fact) -> Recorded:
+    """Give a fact as it is read back."""
+    return REGISTRY.decode(REGISTRY.encode(Draft(fact, exchange=MT), Origin("fr", "test")), "fr")
+
+
 def played(steps: list[Step], facts: list[Fact]) -> list[Draft]:
     """Decide on one step after the other, each on the facts of all before it."""
     drafts: list[Draft] = []
@@ -63,7 +68,7 @@ def played(steps: list[Step], facts: list[Fact]) -> list[Draft]:
     for step in steps:
         known = [*facts, *(draft.fact for draft in drafts)]
         if step == "age":
-            drafts += unresolved.age(known, 0, ("fr", "Europe/Paris"), NOON)
+            drafts += unresolved.age([*map(recorded, known)], 0, "Europe/Paris", NOON)
             continue
         last = last if step == "again" else step
         message = receipt.message(known, MT)

@@ -15,6 +15,7 @@ from ledger.postings import postings
 from tests.support.book import Book, in_memory, overtaken, together
 from tests.support.builders import NOON, dlr, mo, paris
 from tests.support.given import given, some
+from tests.support.subscribers import brussels, on, renew, subscriber, told
 
 DUE = NOON + timedelta(hours=72)
 """The settings give a receipt 72 hours."""
@@ -97,6 +98,39 @@ class TestAge:
         added = overtaken(book, lambda: book.age(charge, DUE), by=lambda: book.report(dlr(mt)))
         assert added == []
         assert book.facts(ChargeUnresolved) == []
+
+
+class TestTriedAgain:
+    """A renewal's charge that failed once its delay had run out, and was tried again."""
+
+    def waiting(self) -> tuple[Book, str]:
+        book = given(on("2026-08-10T12:00"), renew(), book=subscriber(text="METEO")).book
+        charge = book.facts(ChargeAuthorized)[-1].ref.charge
+        book.age(charge, brussels("2026-08-20T12:00"))
+        given(on("2026-08-20T13:00"), told("failed"), on("2026-08-22T12:00"), renew(), book=book)
+        return book, charge
+
+    def test_becomes_unresolved_again_as_a_fact_of_its_own(self) -> None:
+        book, charge = self.waiting()
+        given(book=book).when(lambda book: book.age(charge, brussels("2026-08-30T12:00"))).then(
+            some(ChargeUnresolved, ref__charge=charge)
+        )
+        ids = [one.id for one in book.recorded]
+        assert len(set(ids)) == len(ids)
+
+    def test_follows_from_the_authorization_that_waited(self) -> None:
+        book, charge = self.waiting()
+        book.age(charge, brussels("2026-08-30T12:00"))
+        on_it = [one for one in book.recorded if getattr(one.fact, "ref", None) is not None]
+        tries = [
+            one
+            for one in on_it
+            if isinstance(one.fact, ChargeAuthorized) and one.fact.ref.charge == charge
+        ]
+        told_of = [one for one in on_it if isinstance(one.fact, ChargeUnresolved)]
+        assert [one.caused_by for one in told_of] == [one.id for one in tries]
+        assert [one.exchange for one in told_of] == [one.exchange for one in tries]
+        assert None not in [one.exchange for one in told_of]
 
 
 class TestAfterwards:

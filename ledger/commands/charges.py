@@ -13,10 +13,8 @@ from ledger.log.rows import Interest
 async def age_charge(desk: Desk, charge: str, origin: Origin, now: datetime) -> Settled:
     """Let a charge become unresolved if its delay has run out at `now`; else nothing happens."""
     rules = desk.known(now).rules
-    place = (desk.book, rules.zone)
 
     def decide(history: list[Recorded]) -> list[Draft]:
-        facts = (one.fact for one in history)
-        return unresolved.age(facts, rules.unresolved_after_seconds, place, now)
+        return unresolved.age(history, rules.unresolved_after_seconds, rules.zone, now)
 
     return await desk.settle((Interest((tag("charge", charge),)),), decide, origin)

@@ -1,33 +1,27 @@
 """When a charge that nobody spoke of becomes unresolved: still pending, never earned."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from ledger.decisions.standing import Charge, charge_of
-from ledger.facts.base import Draft, Fact
+from ledger.decisions.standing import charge_of
+from ledger.facts.base import Draft, Recorded
 from ledger.facts.charges import ChargeAuthorized, ChargeUnresolved
-from ledger.facts.registry import fact_id
 from ledger.words import local_day
 
 
-def age(
-    facts: Iterable[Fact], after_seconds: int, place: tuple[str, str], now: datetime
-) -> list[Draft]:
-    """Decide whether a charge has waited too long; its facts are all of `facts`.
+def age(history: Sequence[Recorded], after_seconds: int, zone: str, now: datetime) -> list[Draft]:
+    """Decide whether a charge has waited too long; its facts are all of `history`.
 
-    It becomes unresolved at the instant its delay ran out, whenever that is noticed, and once.
-    `place` is the book and its zone.
+    It becomes unresolved at the instant its delay ran out, whenever that is noticed, and once
+    for each time that it was authorized.
     """
-    charge = charge_of(facts)
+    charge = charge_of(one.fact for one in history)
     if charge is None or charge.status != "authorized":
         return []
-    due = charge.authorized.occurred_at + timedelta(seconds=after_seconds)
-    return [_unresolved(charge, due, place)] if due <= now else []
-
-
-def _unresolved(charge: Charge, due: datetime, place: tuple[str, str]) -> Draft:
-    book, zone = place
     authorized = charge.authorized
+    due = authorized.occurred_at + timedelta(seconds=after_seconds)
+    if due > now:
+        return []
     fact = ChargeUnresolved(
         ref=authorized.ref,
         amounts=authorized.amounts,
@@ -36,5 +30,6 @@ def _unresolved(charge: Charge, due: datetime, place: tuple[str, str]) -> Draft:
         value_day=local_day(due, zone),
         occurred_at=due,
     )
-    cause = fact_id(book, ChargeAuthorized, authorized.ref.charge)
-    return Draft(fact, exchange=authorized.ref.mo, caused_by=cause)
+    *_, cause = (one for one in history if isinstance(one.fact, ChargeAuthorized))
+    n = sum(isinstance(one.fact, ChargeUnresolved) for one in history)
+    return [Draft(fact, n, exchange=cause.exchange, caused_by=cause.id)]

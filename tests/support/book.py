@@ -123,8 +123,10 @@ class Book:
         self.run(self.desk.refresh())
 
     def add(self, *facts: Fact, n: int = 0) -> Settled:
-        """Append facts as they are."""
-        drafts = [Draft(fact, n) for fact in facts]
+        """Append facts as they are, those of one kind and subject counted from `n`."""
+        names = [(type(fact), fact.subject) for fact in facts]
+        counted = (n + names[:place].count(name) for place, name in enumerate(names))
+        drafts = [Draft(fact, number) for fact, number in zip(facts, counted, strict=True)]
         return self.run(self.desk.settle((), lambda _: drafts, ORIGIN))
 
     async def take_in(self, message: IncomingMo) -> Answer:
