@@ -159,7 +159,7 @@ KINDS: Mapping[type[Exception], Kind] = {
         HTTPStatus.UNPROCESSABLE_ENTITY, "other-currency", "The amount is in another currency"
     ),
     refusals.SoldByNobody: Kind(
-        HTTPStatus.CONFLICT, "sold-by-nobody", "No merchant sold what this charge is for"
+        HTTPStatus.CONFLICT, "sold-by-nobody", "No merchant earns what this charge is for"
     ),
     refusals.RefundNotMade: Kind(
         HTTPStatus.CONFLICT, "refund-not-made", "A rule forbids this refund or write-off"

@@ -26,7 +26,7 @@ Seller = Annotated[Caller, Depends(Allow("merchant"))]
 
 
 class MerchantRefund(BaseModel):
-    """What a merchant gave a consumer back."""
+    """What a merchant gave a consumer back at its own expense."""
 
     model_config = STRICT
 
@@ -134,7 +134,10 @@ async def post_refund(
 async def post_merchant_refund(
     caller: Seller, request: Request, merchant: ShortId, charge: HexId, refund: MerchantRefund
 ) -> RefundMade:
-    """Record what a merchant gave a consumer of its own back."""
+    """Record what a merchant gave a consumer of its own back, and bears itself.
+
+    Where its contract lets us bear refunds, we record what is owed to it for one.
+    """
     wanted = RefundRequest(
         id=refund.id,
         charge=charge,

@@ -153,9 +153,12 @@ def _refund(fact: ChargeRefunded, page: _Page) -> list[Line]:
         return [line._replace(debit=line.credit, credit=line.debit) for line in lines]
     merchant = fact.ref.merchant
     if fact.borne_by == "merchant":
-        # A merchant that paid the consumer itself, and bears it, leaves our books as they are.
+        # A merchant that paid the consumer itself, and bears it, leaves our books as they are: so
+        # does all that it records by itself. Paid by us, 3.00 are its loss and go to the consumer.
         bearer = page.debit(Account.REFUNDS_BORNE_BY_MERCHANT, merchant, fact.price)
         return [] if fact.by == "merchant" else [bearer, _paid_out(page, fact.price)]
+    # We bear it. Of 3.00 for what nobody sold 1.25 stand unattributed, and 1.75 are our loss. Of
+    # 3.00 that a merchant gave, as we recorded for it, 3.00 are our loss and owed to the merchant.
     ours = fact.price - fact.unattributed
     lines = [
         page.debit(Account.UNATTRIBUTED, fact.ref.operator, fact.unattributed),

@@ -15,6 +15,7 @@ from ledger.facts.charges import (
     ChargeWrittenOff,
     RefundRefused,
 )
+from ledger.postings import postings
 from tests.support.api import OTHER_BOOK, Api, serving
 from tests.support.database import TestDatabase
 
@@ -190,7 +191,16 @@ class TestMerchantRefund:
             "voucher",
             eur("1.00"),
         )
+        assert told["borne_by"] == "merchant"
         assert api.only(ChargeRefunded).by == "merchant"
+
+    def test_costs_us_nothing_whoever_bears_refunds(self, api: Api, charge: str) -> None:
+        api.post(f"/merchants/ludotel/charges/{charge}/refunds", self.asked(), "merchant")
+        assert postings(api.only(ChargeRefunded)) == ()
+        # What finance records of the merchant's vouchers is borne as the contract says: by us.
+        body = {**self.asked(id="r-2"), "by": "merchant"}
+        told = api.post(f"/charges/{charge}/refunds", body, "finance").json()
+        assert (told["by"], told["borne_by"]) == ("merchant", "aggregator")
 
     def test_of_anothers_charge_finds_none(self, api: Api, charge: str) -> None:
         key = api.issue("merchant", "astrolys")

@@ -188,6 +188,24 @@ class TestDirectly:
             (Account.MERCHANT_ACCRUED, "ludotel", -1_000_000),
         ]
 
+    def test_that_a_merchant_records_itself_moves_nothing_of_ours(self) -> None:
+        # Its contract says that we bear refunds: only we may record one that makes us owe it 3.00.
+        book, charge = asked(refunds_borne_by="aggregator")
+        own = transfer(charge, 3_000_000, by="merchant", channel="voucher", merchant="ludotel")
+        refunded = given(book=book).when(refunding(own)).fact(ChargeRefunded)
+        assert (refunded.by, refunded.borne_by, refunded.price) == (
+            "merchant",
+            "merchant",
+            3_000_000,
+        )
+        assert lines(refunded) == []
+
+    def test_that_a_merchant_records_itself_leaves_as_much_less(self) -> None:
+        book, charge = asked()
+        own = transfer(charge, 3_000_000, id="r-1", by="merchant", merchant="ludotel")
+        step = refunding(transfer(charge, 1, id="r-2"))
+        given(refunding(own), book=book).when(step).refused(RefundNotMade, r"0\.00 EUR")
+
     def test_goes_by_the_contract_of_the_charge_and_not_by_a_later_one(self) -> None:
         book, charge = asked(refunds_borne_by="merchant")
         later = with_merchant(
@@ -286,6 +304,12 @@ class TestOfNobodys:
         happened = given(book=book).when(refunding(transfer(charge, 1_250_000)))
         happened.then(some(ChargeRefunded, borne_by="aggregator", unattributed=1_250_000))
 
+    @pytest.mark.parametrize("face", [{}, {"merchant": "ludotel"}])
+    def test_of_a_test_number_by_a_merchant_is_refused(self, face: dict[str, str]) -> None:
+        book, charge = nobodys(test=True, merchant="ludotel", service="quiz")
+        step = refunding(transfer(charge, 1, by="merchant", **face))
+        given(book=book).when(step).refused(SoldByNobody).left()
+
     def test_by_a_merchant_is_refused(self) -> None:
         book, charge = nobodys()
         step = refunding(transfer(charge, 1, by="merchant"))
@@ -343,6 +367,18 @@ class TestRepeated:
         given(refunding(transfer(charge, 1_000_000)), book=book).when(
             refunding(transfer(charge, **{"price": 1_000_000, **other}))
         ).refused(OtherContent).left()
+
+    @pytest.mark.parametrize(
+        "faces", [({}, {"merchant": "ludotel"}), ({"merchant": "ludotel"}, {})]
+    )
+    def test_by_whom_it_is_not_borne_alike_is_a_conflict(
+        self, faces: tuple[dict[str, str], dict[str, str]]
+    ) -> None:
+        book, charge = asked(refunds_borne_by="aggregator")
+        first, then = (
+            refunding(transfer(charge, 1_000_000, by="merchant", **face)) for face in faces
+        )
+        given(first, book=book).when(then).refused(OtherContent).left()
 
     def test_once_it_was_refused_stays_refused(self) -> None:
         book, charge = asked()

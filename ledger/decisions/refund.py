@@ -1,8 +1,9 @@
 """Giving a consumer back what they paid: by the operator on the bill, or directly.
 
 By the operator it is the whole price, and the operator takes back what it owed us. Directly, by
-us or the merchant, it is any part of the price, borne as the merchant's contract says. Over all
-channels never more than was captured. What a rule forbids is a fact, and raised afterwards.
+us or the merchant, it is any part of the price, borne as the merchant's contract says; what a
+merchant records by itself, it bears. Over all channels never more than was captured. What a rule
+forbids is a fact, and raised afterwards.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,7 @@ from ledger.decisions.refusals import (
 )
 from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Recorded
-from ledger.facts.charges import ChargeRefunded, RefundRefused, RefundRule
+from ledger.facts.charges import BorneBy, ChargeRefunded, RefundRefused, RefundRule
 from ledger.facts.findings import FindingOpened
 from ledger.facts.registry import fact_id
 from ledger.words import derived_id, local_day
@@ -50,7 +51,10 @@ class RefundRequest(NamedTuple):
     finding: str | None = None
     """The finding that it answers, if it is to answer a certain one."""
     merchant: str | None = None
-    """The merchant that asks, which finds none but its own charges."""
+    """The merchant that asks by itself: it finds none but its own charges, and bears what it gave.
+
+    That we owe it any of it is for us to record. None where we do, whoever gave it back.
+    """
 
 
 def refund_id(book: str, charge: str, caller_id: str) -> str:
@@ -66,7 +70,7 @@ def refund(
     Raises:
         UnknownCharge: this book knows no such charge, or the merchant that asks does not.
         OtherCurrency: the amount is not in the charge's currency.
-        SoldByNobody: a merchant is to give back what no merchant sold.
+        SoldByNobody: a merchant is to give back what no merchant earns.
         UnknownFinding: the finding that it names is not about this charge.
         FindingAlreadyClosed: that finding was closed before.
         OtherContent: the same id was asked for with something else.
@@ -75,13 +79,15 @@ def refund(
     _check_asked(request, charge)
     refund = refund_id(known.book, request.charge, request.id)
     price = charge.amounts.price if request.price is None else request.price
-    if _answered(request, charge, refund, price):
+    bearer = _borne_by(request, charge, known.catalogue)
+    if _answered(request, charge, (refund, price, bearer)):
         return []
     rule = _forbidden(request.by, price, charge)
     if rule is not None:
         return [refused(charge, refund, price, rule, now, request.by)]
     findings = _findings(request, charge, charge.given_back + price)
-    fact = _refunded(request, charge, (refund, price, findings), known, now)
+    terms = (refund, price, bearer)
+    fact = _refunded(request, charge, terms, findings, (known.rules.zone, now))
     cause = fact_id(known.book, ChargeRefunded, refund)
     closing = Closing("refunded", request.reason, refund)
     return [charge.draft(fact), *closings(charge, findings, closing, cause, fact.occurred_at)]
@@ -160,30 +166,51 @@ def _check_asked(request: RefundRequest, charge: Billed) -> None:
         raise UnknownCharge(request.charge)
     if request.currency not in {None, charge.currency}:
         raise OtherCurrency(request.currency or "", charge.currency)
-    if request.by == "merchant" and charge.ref.merchant is None:
+    if request.by == "merchant" and charge.nobodys:
         raise SoldByNobody(request.charge)
 
 
-def _answered(request: RefundRequest, charge: Billed, refund: str, price: int) -> bool:
+def _borne_by(request: RefundRequest, charge: Billed, catalogue: Catalogue) -> BorneBy:
+    """Give who bears it.
+
+    Of a voucher of 3.00 on a charge of which the merchant earned 1.00:
+
+    - The merchant records it by itself: 3.00 are its own, in no book of ours, whatever is agreed.
+    - We record it, and the contract lets us bear refunds: 3.00 are our loss, and owed to it.
+    - We record it, and the contract lets the merchant bear them: nothing moves.
+    """
+    if request.by == "operator":
+        return "each_its_part"
+    if request.merchant is not None:
+        return "merchant"
+    bearer, _ = terms_of(charge, catalogue)
+    return bearer
+
+
+def _answered(request: RefundRequest, charge: Billed, terms: tuple[str, int, BorneBy]) -> bool:
     """Tell whether this very refund was decided before.
 
     Raises: OtherContent.
     """
+    refund, price, bearer = terms
     asked = request.by, price
     for fact in (*charge.refunds, *charge.refused):
         if fact.refund != refund:
             continue
-        if (fact.by, fact.price) != asked or not _says_the_same(fact, request):
+        if (fact.by, fact.price) != asked or not _says_the_same(fact, request, bearer):
             raise OtherContent(request.id)
         return True
     return False
 
 
-def _says_the_same(fact: ChargeRefunded | RefundRefused, request: RefundRequest) -> bool:
+def _says_the_same(
+    fact: ChargeRefunded | RefundRefused, request: RefundRequest, bearer: BorneBy
+) -> bool:
     """Compare what a refusal does not keep: it stands, whatever words it is asked for with."""
     if isinstance(fact, RefundRefused):
         return True
-    same = (fact.channel, fact.reason) == (request.channel, request.reason)
+    asked = request.channel, request.reason, bearer
+    same = (fact.channel, fact.reason, fact.borne_by) == asked
     return same and request.finding in {None, fact.finding}
 
 
@@ -213,14 +240,13 @@ def _findings(request: RefundRequest, charge: Billed, given_back: int) -> list[F
 def _refunded(
     request: RefundRequest,
     charge: Billed,
-    decided: tuple[str, int, Sequence[FindingOpened]],
-    known: Known,
-    now: datetime,
+    terms: tuple[str, int, BorneBy],
+    findings: Sequence[FindingOpened],
+    when: tuple[str, datetime],
 ) -> ChargeRefunded:
-    refund, price, findings = decided
+    (refund, price, bearer), (zone, now) = terms, when
     capture, at = captured_at(charge, now)
     by_operator = request.by == "operator"
-    borne_by, _ = terms_of(charge, known.catalogue)
     return ChargeRefunded(
         refund=refund,
         ref=charge.ref,
@@ -228,12 +254,12 @@ def _refunded(
         channel=request.channel,
         price=price,
         taken_back=charge.amounts if by_operator else None,
-        borne_by="each_its_part" if by_operator else borne_by,
+        borne_by=bearer,
         unattributed=0 if by_operator else min(price, charge.unattributed),
         finding=request.finding or next((one.finding for one in findings), None),
         reason=request.reason,
         currency=charge.currency,
         captured_day=capture.value_day,
-        value_day=local_day(at, known.rules.zone),
+        value_day=local_day(at, zone),
         occurred_at=at,
     )

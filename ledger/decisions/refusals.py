@@ -22,7 +22,7 @@ Refusal
 ├── PeriodRefused           the days that were asked for can hold no fact
 ├── UnknownCharge           this book knows no such charge
 ├── OtherCurrency           an amount is not in the currency of what it is about
-├── SoldByNobody            a merchant cannot give back what no merchant sold
+├── SoldByNobody            a merchant cannot give back what no merchant earns
 ├── RefundNotMade           a rule forbids a refund or write-off; kept as a fact of its own
 ├── OtherContent            the same id was used before, for something else
 ├── UnknownFinding          no such finding was opened in this book
@@ -207,10 +207,10 @@ class OtherCurrency(Refusal):
 
 
 class SoldByNobody(Refusal):
-    """A merchant cannot give back what no merchant sold."""
+    """A merchant cannot give back what none sold, or what a test number bought: none earns it."""
 
     def __init__(self, charge: str) -> None:
-        super().__init__(f"no merchant sold what the charge {charge} is for")
+        super().__init__(f"no merchant earns the charge {charge}, so none gives it back")
         self.charge = charge
 
 

@@ -201,7 +201,8 @@ class ChargeRefunded(Fact, frozen=True, kw_only=True, tag="charge_refunded.v1"):
     """A consumer got back what they paid, or part of it.
 
     By the operator, on the bill: the whole price, and the operator takes back what it owed us.
-    Directly, by us or the merchant: any part of the price, tax included, borne as agreed.
+    Directly, by us or the merchant: any part of the price, tax included, borne as agreed; what a
+    merchant recorded by itself is borne by it.
     """
 
     refund: HexId
