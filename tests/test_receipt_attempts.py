@@ -10,6 +10,7 @@ from ledger.postings import Account, postings
 from tests.support.book import Book, in_memory, together
 from tests.support.builders import dlr, mo
 from tests.support.given import given, some
+from tests.support.subscribers import on, renew, subscriber, told
 
 SECOND = "2" * 32
 TWICE = some(ChargeCaptured, was="unauthorized", mt=SECOND, ref__merchant=None, amounts__merchant=0)
@@ -50,6 +51,19 @@ class TestSecondMessage:
         given(book=book).when(dlr(SECOND, "failed")).then(
             DeliveryReceived, some(ChargeReleased, was="authorized", mt=SECOND)
         )
+
+
+class TestPushed:
+    """A receipt for a message that answers no message."""
+
+    @pytest.mark.parametrize("outcome", ["delivered", "failed"])
+    def test_belongs_to_the_exchange_that_sent_it(self, outcome: str) -> None:
+        book = given(on("2026-07-17T12:00"), renew(), book=subscriber()).book
+        (sent,) = [one for one in book.recorded if one.fact == book.facts(MtEmitted)[-1]]
+        happened = given(book=book).when(told(outcome))
+        assert len(happened.appended) == 2
+        assert {one.exchange for one in happened.appended} == {sent.exchange}
+        assert sent.exchange not in {None, sent.fact.ref.subscription}
 
 
 class TestBilledTwice:

@@ -89,7 +89,8 @@ async def receive_receipt(
         zone = desk.known(arrived_at).rules.zone
 
         def decide(history: list[Recorded]) -> list[Draft]:
-            known = receipt.message((one.fact for one in history), report.mt)
+            facts, belongs = (one.fact for one in history), _exchange_of(history, report.mt)
+            known = receipt.message(facts, report.mt, belongs)
             if known.emitted and known.emitted.ref.charge != charge:
                 raise ChargeUnread
             return receipt.receive(report, known, desk.book, zone)
@@ -106,6 +107,17 @@ async def receive_receipt(
         return await desk.settle(tuple(query), decide, origin)
 
     return await desk.attempt(once)
+
+
+def _exchange_of(history: Iterable[Recorded], mt: str) -> str | None:
+    return next(
+        (
+            one.exchange
+            for one in history
+            if isinstance(one.fact, MtEmitted) and one.fact.ref.mt == mt
+        ),
+        None,
+    )
 
 
 async def _message(desk: Desk, mt: str) -> MtRef | None:

@@ -33,11 +33,13 @@ class Message(NamedTuple):
     charge: Charge | None = None
     facts: tuple[Fact, ...] = ()
     """Everything that was read, in order."""
+    exchange: str | None = None
+    """What the message belongs to, as it was recorded with it."""
 
 
-def message(facts: Iterable[Fact], mt: str) -> Message:
+def message(facts: Iterable[Fact], mt: str, exchange: str | None = None) -> Message:
     """Fold what is known of the message `mt` and of the charge that rides on it."""
-    known = Message(facts=tuple(facts))
+    known = Message(facts=tuple(facts), exchange=exchange)
     for fact in known.facts:
         known = _take_in(known, fact, mt)
     return _with_charge(known)
@@ -60,8 +62,7 @@ def receive(receipt: Receipt, known: Message, book: str, zone: str) -> list[Draf
     cause = fact_id(book, type(recorded.fact), receipt.mt, recorded.n)
     whole = _of_the_whole(receipt, known, known.emitted)
     follows = settle(whole, known.charge, known.facts, Place(book, zone))
-    exchange = recorded.exchange or receipt.mt
-    return [recorded, *chained(follows, known.facts, exchange, cause)]
+    return [recorded, *chained(follows, known.facts, known.exchange, cause)]
 
 
 def _of_the_whole(receipt: Receipt, known: Message, emitted: MtEmitted) -> Receipt:
@@ -95,7 +96,8 @@ def join(known: Message, book: str, zone: str) -> list[Draft]:
             stated_at=orphan.stated_at,
         )
         new = receive(receipt, known, book, zone)
-        known = message((*known.facts, *(draft.fact for draft in new)), orphan.mt)
+        facts = (*known.facts, *(draft.fact for draft in new))
+        known = message(facts, orphan.mt, known.exchange)
         cause = fact_id(book, DeliveryOrphaned, orphan.mt, place)
         drafts.extend(draft._replace(caused_by=draft.caused_by or cause) for draft in new)
     return drafts
@@ -155,7 +157,7 @@ def _record(receipt: Receipt, known: Message, emitted: MtEmitted) -> Draft:
             occurred_at=receipt.occurred_at,
             stated_at=receipt.stated_at,
         )
-        return Draft(submitted, n=len(known.submitted), exchange=_exchange(emitted))
+        return Draft(submitted, n=len(known.submitted), exchange=known.exchange)
     received = DeliveryReceived(
         ref=ref,
         outcome=receipt.outcome,
@@ -167,13 +169,7 @@ def _record(receipt: Receipt, known: Message, emitted: MtEmitted) -> Draft:
         occurred_at=receipt.occurred_at,
         stated_at=receipt.stated_at,
     )
-    return Draft(received, n=len(known.receipts), exchange=_exchange(emitted))
-
-
-def _exchange(emitted: MtEmitted) -> str | None:
-    """Give what began the chain: the MO, or else the solicitation, notice or subscription."""
-    ref = emitted.ref
-    return ref.mo or ref.solicitation or ref.notice or ref.subscription
+    return Draft(received, n=len(known.receipts), exchange=known.exchange)
 
 
 def _contradicts(receipt: Receipt, known: Message) -> bool:

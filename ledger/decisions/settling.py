@@ -177,7 +177,7 @@ def _reason(receipt: Receipt) -> Literal["failed", "rejected", "not_billed"]:
 
 
 def chained(
-    facts: Sequence[Fact], before: Sequence[Fact], exchange: str, cause: str
+    facts: Sequence[Fact], before: Sequence[Fact], exchange: str | None, cause: str
 ) -> list[Draft]:
     """Put what follows from a receipt into drafts, the facts of each kind and subject counted."""
     drafts: list[Draft] = []

@@ -210,5 +210,5 @@ class Exchange:
         """Let the receipts that came before their message take effect."""
         if not any(isinstance(fact, DeliveryOrphaned) for fact in self.history):
             return
-        known = receipt.message(self.facts, mt)
+        known = receipt.message(self.facts, mt, self.mo.mo)
         self.drafts.extend(receipt.join(known, self.known.book, self.known.rules.zone))
