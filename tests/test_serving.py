@@ -16,12 +16,15 @@ from ledger.log.session import connect
 from migrations.runner import migrate
 from projections.known import PROJECTIONS
 from projections.reading import wait_for
+from tests.support import sold
 from tests.support.cli import CATALOGUE, ROOT, Obole, Sms, obole_at
 from tests.support.database import TestDatabase, new_server, remove
 from tests.support.running import PATIENCE_SECONDS, Running
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 ENDINGS = [signal.SIGINT, signal.SIGTERM]
+OPENED = 2
+"""Facts in a book that was opened: that it was, and under which rules."""
 SECRET = re.compile(r"obole_[0-9a-f]{16}_")
 
 
@@ -119,9 +122,9 @@ class TestApi:
             assert "Quiz" in api.get_until(mo(key, "during")).body
             assert "Quiz" in api.get(mo(key, "before")).body
             assert api.stop(signal.SIGTERM) == 0
-        # Opening, rules, 45 of the catalogue, a key; then four facts of each message, once,
-        # and that a notice is due: two times 3.00 go over 5.00.
-        assert head(stoppable) == 48 + 2 * 4 + 1
+        # A key; then four facts of each message, once, and that a notice is due: two times 3.00
+        # go over 5.00.
+        assert head(stoppable) == OPENED + sold.FACTS + 1 + 2 * 4 + 1
 
     def test_waits_for_a_database_that_is_away_when_it_starts(
         self, lone: Obole, stoppable: TestDatabase
@@ -228,16 +231,17 @@ class TestServe:
         obole = Obole(environ)
         with Running(obole, "serve", "--port", "0") as serve:
             serve.serves().says("openapi.json")
-            assert "the DEMONSTRATION catalogue was loaded (45 facts)" in serve.output
+            assert f"the DEMONSTRATION catalogue was loaded ({sold.FACTS} facts)" in serve.output
             assert "FICTIONAL" in serve.output
             keys = dict(re.findall(r"export ([A-Z]+)=(obole_\S+)", serve.output))
             assert list(keys) == ["GATEWAY", "MERCHANT", "FINANCE", "REGULATOR", "ADMIN"]
             assert "Quiz" in serve.get_until(mo(keys["GATEWAY"], "one")).body
-            # 2 facts of the opening, 45 of the catalogue, 5 keys; 4 of the message, up to 56.
-            statement = "/v1/books/fr/merchants/ludotel/statements/{}?at_least=56"
+            statement = "/v1/books/fr/merchants/ludotel/statements/{}?at_least={}"
+            answered = OPENED + sold.FACTS + len(keys) + 4
             month = re.search(r"statements/(\d{4}-\d{2})", serve.output)
             assert month
-            totals = serve.get_until(statement.format(month[1]), keys["MERCHANT"]).json["totals"]
+            asked = statement.format(month[1], answered)
+            totals = serve.get_until(asked, keys["MERCHANT"]).json["totals"]
             assert totals[0]["states"]["pending"] == {
                 "charges": 1,
                 "share": {"amount": "1.00", "currency": "EUR"},
