@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import sold
 from tests.support.cli import CATALOGUE, Obole, Sms, obole_at
 from tests.support.database import TestDatabase
 
 TEXT = CATALOGUE.read_text()
+OPENED = 2
+"""Facts in a book that was opened: that it was, and under which rules."""
 
 
 @pytest.fixture
@@ -39,22 +42,12 @@ class TestLoad:
 
     def test_records_what_is_new_and_nothing_the_second_time(self, obole: Obole) -> None:
         first = obole("catalogue", "load", str(CATALOGUE), "--json").json
-        # 1 gateway, 4 merchants, 4 codes at 3 operators each, 6 services, 6 keywords, 4 tariffs,
-        # 7 contracts with operators and 5 with merchants: 45. Two facts stood there before.
-        assert first["recorded"] == {
-            "gateway_declared.v1": 1,
-            "merchant_registered.v1": 4,
-            "short_code_opened.v1": 12,
-            "service_declared.v1": 6,
-            "keyword_assigned.v1": 6,
-            "tariff_set.v1": 4,
-            "contract_agreed.v1": 12,
-        }
-        assert first["position"] == head(obole) == 47
+        assert first["recorded"] == sold.RECORDED
+        assert first["position"] == head(obole) == OPENED + sold.FACTS
         again = obole("catalogue", "load", str(CATALOGUE))
         assert again.status == 0
         assert "all of it holds already" in again.out
-        assert head(obole) == 47
+        assert head(obole) == OPENED + sold.FACTS
 
     def test_is_refused_whole_with_every_error_and_its_place(
         self, obole: Obole, tmp_path: Path
@@ -137,14 +130,14 @@ class TestShow:
 
     def test_prints_the_same_for_a_program(self, selling: Obole) -> None:
         shown = selling("catalogue", "show", "--json").json
-        assert len(shown["codes"]) == 12
+        assert len(shown["codes"]) == sold.CODES
         assert {one["keyword"] for one in shown["keywords"]} >= {"JEU", "VOTE FINALE"}
-        assert len(shown["contracts"]) == 12
+        assert len(shown["contracts"]) == sold.CONTRACTS
 
     def test_of_a_day_begins_in_the_books_zone(self, selling: Obole) -> None:
         before = selling("catalogue", "show", "--at", "2025-12-31", "--json").json
         first = selling("catalogue", "show", "--at", "2026-01-01", "--json").json
-        assert (len(before["codes"]), len(first["codes"])) == (0, 12)
+        assert (len(before["codes"]), len(first["codes"])) == (0, sold.CODES)
         assert first["at"] == "2025-12-31T23:00:00Z"
         last = selling("catalogue", "show", "--at", "2025-12-31T23:59:59+01:00", "--json").json
         assert last["codes"] == []
