@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ledger.money import micros_text, parse_micros
+from ledger.words import NUMBER_TOLD, tells_number
 
 MAX_TEXT = 10_000
 """Characters of one message. Ten times what the longest real one has, and as much as fits an
@@ -25,6 +26,14 @@ Link = Annotated[str, Field(min_length=1, max_length=64)]
 Sender = Annotated[str, Field(min_length=1, max_length=128)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Position = Annotated[int, Field(ge=0, le=MAX_POSITION)]
+
+
+def _without_number(words: str) -> str:
+    if tells_number(words):
+        raise ValueError(NUMBER_TOLD)
+    return words
+
+
 Words = Annotated[
     str,
     # No control characters, which no table can hold, and something that is seen.
@@ -33,8 +42,9 @@ Words = Annotated[
         max_length=500,
         pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$",
     ),
+    AfterValidator(_without_number),
 ]
-"""Why something is done, in a person's words, on one line."""
+"""Why something is done, in a person's words, on one line, without a telephone number."""
 
 
 def _written(value: object) -> object:

@@ -1,10 +1,11 @@
-"""The ledger's small words: derived ids, instants and local days.
+"""The ledger's small words: derived ids, instants and local days, and what free words may not say.
 
 Ids are derived and never drawn, so that a retried or repeated request finds the
 facts it made the first time.
 """
 
 import hashlib
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -16,6 +17,18 @@ Instant = Annotated[datetime, Meta(tz=True)]
 
 LocalDay = date
 """A calendar day in the book's own zone, decided once and then stored."""
+
+
+_DAY = re.compile(r"(?<!\d)(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)")
+_BETWEEN = r"[\s./()\u2010-\u2015\u2212\u00ad\u200b-\u200f\u2060\ufeff-]"
+"""What people write between the digits of a number, and what cannot be seen there."""
+_NUMBER = re.compile(rf"\d(?:{_BETWEEN}*\d){{5}}")
+
+NUMBER_TOLD = (
+    "has six digits or more in a row: a telephone number may not stand in the log in clear "
+    "(a day may, as 2026-08-01)"
+)
+"""Why free words that tell a number are refused."""
 
 
 def derived_id(*parts: str | int) -> str:
@@ -36,3 +49,12 @@ def instant_text(at: datetime) -> str:
 def local_day(at: datetime, zone: str) -> LocalDay:
     """Give the calendar day that `at` falls on in `zone` (an IANA name)."""
     return at.astimezone(ZoneInfo(zone)).date()
+
+
+def tells_number(words: str) -> bool:
+    """Tell whether free words may hold a telephone number, however it is written.
+
+    That is six digits or more with nothing between them but spaces, dots, dashes, slashes and
+    brackets. Days such as 2026-08-01 are passed over, and join what stands around them.
+    """
+    return _NUMBER.search(_DAY.sub("-", words)) is not None

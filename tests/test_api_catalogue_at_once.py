@@ -53,7 +53,7 @@ class TestSuspension:
         assert recorded.actor == f"key:{api.keys['regulator'].split('_')[1]}"
 
     def test_without_a_reason_is_refused(self, api: Api) -> None:
-        for body in ({}, {"reason": " "}):
+        for body in ({}, {"reason": " "}, {"reason": "call 0470 00 00 01"}):
             answer = api.post("/services/quiz/suspension", body, "admin")
             assert answer.status_code == 422
             assert answer.json()["errors"][0]["field"] == "reason"
@@ -99,6 +99,21 @@ class TestTestNumbers:
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == "label"
         assert "612345678" not in answer.text
+
+    @pytest.mark.parametrize("label", ["Jo, 06 12 34 56 78", "Jan, 0470/00.00.01"])
+    def test_whose_label_tells_a_number_are_refused(self, api: Api, label: str) -> None:
+        answer = api.post("/test-numbers", {**NUMBER, "label": label}, "admin")
+        (error,) = answer.json()["errors"]
+        assert error["field"] == "label"
+        assert "a telephone number may not stand in the log" in error["message"]
+
+    def test_of_a_file_whose_label_tells_a_number_are_refused(self, api: Api) -> None:
+        number = {**NUMBER, "label": "Jo, 06 12 34 56 78"}
+        number["code"] = number.pop("short_code")
+        day = {"book": "fr", "effective_from": "2026-08-01"}
+        answer = api.post("/catalogue", {**day, "test_numbers": [number]}, "admin")
+        assert [one["field"].rpartition(".")[2] for one in answer.json()["errors"]] == ["label"]
+        assert "06 12" not in answer.text
 
     def test_on_a_code_that_is_not_open_are_refused(self, api: Api) -> None:
         answer = api.post("/test-numbers", {**NUMBER, "short_code": "89999"}, "admin")

@@ -137,7 +137,12 @@ class TestClose:
 
     @pytest.mark.parametrize(
         ("changed", "field"),
-        [({"how": "refunded"}, "how"), ({"note": " "}, "note"), ({"note": "\x00x"}, "note")],
+        [
+            ({"how": "refunded"}, "how"),
+            ({"note": " "}, "note"),
+            ({"note": "\x00x"}, "note"),
+            ({"note": "call 0470 00 00 01"}, "note"),
+        ],
     )
     def test_that_is_not_understood_names_the_field(
         self, api: Api, changed: dict[str, str], field: str

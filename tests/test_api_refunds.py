@@ -170,6 +170,23 @@ class TestRefund:
             assert answer.status_code == 422, changed
             assert [one["field"] for one in answer.json()["errors"]] == [field], changed
 
+    @pytest.mark.parametrize(
+        ("path", "role", "by"),
+        [
+            ("/charges/{}/refunds", "finance", {"by": "aggregator"}),
+            ("/merchants/ludotel/charges/{}/refunds", "merchant", {}),
+        ],
+    )
+    def test_for_a_reason_that_tells_a_number_is_refused(
+        self, api: Api, path: str, role: str, by: dict[str, str]
+    ) -> None:
+        body = {"id": "r-1", "channel": "voucher", "amount": eur("1.00"), **by}
+        answer = api.post(path.format("0" * 32), {**body, "reason": "call 0470 00 00 01"}, role)
+        (error,) = answer.json()["errors"]
+        assert error["field"] == "reason"
+        assert "a telephone number may not stand in the log" in error["message"]
+        assert "0470" not in answer.text
+
     def test_on_the_bill_is_the_operators_alone(self, api: Api) -> None:
         body = by_operator(channel="transfer")
         answer = api.post(f"/charges/{'0' * 32}/refunds", body, "finance")
@@ -236,7 +253,12 @@ class TestWriteOff:
         assert (answer.status_code, answer.json()["rule"]) == (409, "already_taken_back")
 
     @pytest.mark.parametrize(
-        ("changed", "field"), [({"reason": "lost"}, "reason"), ({"note": ""}, "note")]
+        ("changed", "field"),
+        [
+            ({"reason": "lost"}, "reason"),
+            ({"note": ""}, "note"),
+            ({"note": "call 0470 00 00 01"}, "note"),
+        ],
     )
     def test_that_is_not_understood_names_the_field(
         self, api: Api, changed: dict[str, object], field: str

@@ -171,6 +171,7 @@ class TestStop:
             ({}, "reason"),
             ({"reason": ""}, "reason"),
             ({"reason": "  "}, "reason"),
+            ({"reason": "call 0470 00 00 01"}, "reason"),
             ({"reason": 7}, "reason"),
             ({"reason": "x", "by": "me"}, "by"),
         ],

@@ -195,6 +195,8 @@ class TestTestNumber:
         [
             ("alias-1", "this is alias-1"),
             ("+33612345678", "Jo, 33 6 12 34 56 78"),
+            ("+33612345678", "Jo, 06,12,34,56,78"),
+            ("0612345678", "Jo, 33.612.345.678"),
         ],
     )
     def test_whose_label_would_tell_it_is_refused(self, sender: str, label: str) -> None:
@@ -203,6 +205,16 @@ class TestTestNumber:
         with pytest.raises(CatalogueRefused, match="tells the number itself"):
             declare(book, sender=sender, label=label)
         assert book.rows == before
+
+    @pytest.mark.parametrize("label", ["Jo, 0470 00 00 01", "bench of 01/08/2026"])
+    def test_whose_label_may_tell_another_is_refused(self, label: str) -> None:
+        book = in_memory()
+        with pytest.raises(CatalogueRefused, match="a telephone number may not stand in the log"):
+            declare(book, sender="+33612345678", label=label)
+
+    def test_whose_label_tells_a_day_is_not_refused(self) -> None:
+        _, settled = declare(in_memory(), sender="+33612345678", label="bench of 2026-08-01")
+        assert settled.appended
 
     def test_on_a_code_that_the_operator_never_opened_is_refused(self) -> None:
         book = in_memory()

@@ -166,6 +166,11 @@ class TestSuspend:
         assert "already" in done.out
         assert head(selling) == before
 
+    def test_for_a_reason_that_tells_a_number_is_refused(self, selling: Obole) -> None:
+        before = head(selling)
+        done = selling("catalogue", "suspend", "quiz", "--reason", "call 0470 00 00 01")
+        assert (done.status, head(selling)) == (2, before)
+
     def test_of_what_is_not_sold_is_refused(self, selling: Obole) -> None:
         done = selling("catalogue", "suspend", "nope", "--reason", "x")
         assert (done.status, done.out) == (1, "")
@@ -200,6 +205,12 @@ class TestTestNumber:
         done = selling("test-number", "declare", *NUMBER, "--label", "0033612345678")
         assert done.status == 1
         assert "--label: tells the number itself" in done.err
+
+    def test_whose_label_tells_another_is_refused(self, selling: Obole) -> None:
+        done = selling("test-number", "declare", *NUMBER, "--label", "Jan, 0470 00 00 01")
+        assert done.status == 1
+        assert "--label: " in done.err
+        assert "a telephone number may not stand in the log" in done.err
 
     def test_of_a_file_is_recorded_by_its_pseudonym(self, selling: Obole, tmp_path: Path) -> None:
         file = tmp_path / "numbers.toml"

@@ -106,6 +106,7 @@ class TestRefund:
         by = ("--id", "r-1", "--by", "operator")
         assert obole("refund", "x", *by, *WHY).status == 2
         assert obole("refund", charge, *by, "--reason", " ").status == 2
+        assert obole("refund", charge, *by, "--reason", "call 0470 00 00 01").status == 2
         unknown = obole("refund", "f" * 32, *by, *WHY)
         assert (unknown.status, "no charge" in unknown.err) == (1, True)
 

@@ -79,6 +79,14 @@ class TestStop:
         (stopped,) = api.facts(SubscriptionStopped)
         assert (stopped.fact.by, stopped.fact.reason) == ("regulator", "no proof")
 
+    def test_for_a_reason_that_tells_a_number_is_refused(
+        self, api: SubscribedApi, obole: Obole
+    ) -> None:
+        name = api.subscribe()
+        done = obole("subscriptions", "stop", name, "--reason", "call 0470 00 00 01")
+        assert done.status == 2
+        assert not api.facts(SubscriptionStopped)
+
     def test_of_none_is_refused(self, api: SubscribedApi, obole: Obole) -> None:
         api.subscribe()
         done = obole("subscriptions", "stop", "0" * 32, "--reason", "x")

@@ -15,6 +15,7 @@ from api.catalogue_shown import Shown, shown
 from api.cli.catalogue_tables import tables
 from api.cli.deciding import at_desk, keyed_desk, tell
 from api.cli.desks import BookName, connection_to, migrated_database, rules_of
+from api.cli.refunds import Why
 from api.cli.show import AsJson, console, print_json, say, table
 from api.clock import system_clock
 from api.database import Database
@@ -96,7 +97,7 @@ def show(
 @app.command()
 def suspend(
     service: Annotated[str, typer.Argument(help="The service, by its name in the catalogue.")],
-    reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
+    reason: Why,
     book: BookName = "fr",
     *,
     as_json: AsJson = False,

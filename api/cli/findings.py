@@ -8,7 +8,7 @@ from api import findings as face
 from api.cli.asked import ask, marked, say_mark
 from api.cli.deciding import at_desk
 from api.cli.desks import BookName
-from api.cli.refunds import id_given, words_given
+from api.cli.refunds import Why, id_given
 from api.cli.show import AsJson, console, print_json, say, table
 from api.clock import system_clock
 from ledger.commands.findings import close_finding
@@ -65,7 +65,7 @@ def list_findings(
 def close(
     finding: Annotated[str, typer.Argument(callback=id_given, help="The finding, by its id.")],
     how: Annotated[ByPerson, typer.Option(help="It was set right, or nothing was wrong.")],
-    note: Annotated[str, typer.Option(callback=words_given, help="Why; it is recorded.")],
+    note: Why,
     book: BookName = "fr",
     *,
     as_json: AsJson = False,

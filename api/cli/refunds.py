@@ -14,6 +14,7 @@ from ledger.decisions.refund import By, Channel, RefundRequest
 from ledger.decisions.write_off import WriteOffRequest
 from ledger.facts.registry import Origin
 from ledger.money import micros_text, parse_micros
+from ledger.words import NUMBER_TOLD, tells_number
 
 _ID = re.compile("[0-9a-f]{32}")
 _WORDS = 500
@@ -35,10 +36,12 @@ def words_given(text: str) -> str:
     """Check what a person says of why.
 
     Raises:
-        typer.BadParameter: it says nothing, or too much.
+        typer.BadParameter: it says nothing, too much, or a telephone number.
     """
     if not text.strip() or len(text) > _WORDS or not text.isprintable():
         raise typer.BadParameter(f"must say something, in {_WORDS} characters on one line")
+    if tells_number(text):
+        raise typer.BadParameter(NUMBER_TOLD)
     return text
 
 

@@ -8,6 +8,7 @@ from api import subscriptions as face
 from api.cli.asked import ask, marked, say_mark
 from api.cli.deciding import at_desk, tell
 from api.cli.desks import BookName
+from api.cli.refunds import Why
 from api.cli.show import AsJson, console, print_json, say, table
 from api.clock import system_clock
 from ledger.commands.subscriptions import stop_subscription
@@ -58,7 +59,7 @@ def list_subscriptions(
 @app.command()
 def stop(
     subscription: Annotated[str, typer.Argument(help="The subscription, by its id.")],
-    reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
+    reason: Why,
     by: Annotated[
         Literal["merchant", "regulator"], typer.Option(help="Whose word it ends on.")
     ] = "merchant",

@@ -16,6 +16,10 @@ from ledger.decisions.catalogue import (
 from ledger.facts.catalogue import TestNumberDeclared
 from ledger.rules.inforce import Rules
 from ledger.vault import sender_form
+from ledger.words import NUMBER_TOLD, tells_number
+
+_END = 6
+"""Digits at the end of a number by which its owner is known."""
 
 
 class NumberWanted(NamedTuple):
@@ -72,12 +76,22 @@ def _faults(one: NumberWanted, then: Catalogue) -> Iterator[Problem]:
     if then.alias_group(one.short_code, one.operator, at) is None:
         text = f"{one.short_code} is not open with {one.operator} by then"
         yield Problem(one.fields.get("short_code", one.place), text)
-    digits = _digits(one.sender)
     if not one.sender.strip():
         yield Problem(one.fields.get("sender", one.place), "names nobody")
-    elif one.sender.strip() in one.label or (digits and digits in _digits(one.label)):
+    elif _told(one):
         text = "tells the number itself, which no fact may hold"
         yield Problem(one.fields.get("label", one.place), text)
+    elif tells_number(one.label):
+        yield Problem(one.fields.get("label", one.place), NUMBER_TOLD)
+
+
+def _told(one: NumberWanted) -> bool:
+    """Tell whether a label says whose the number is by its end: all that a country's form shares.
+
+    The national form has a nought where the international one has the country's code.
+    """
+    end = _digits(one.sender)[-_END:]
+    return one.sender.strip() in one.label or bool(end and end in _digits(one.label))
 
 
 def _digits(text: Iterable[str]) -> str:
