@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from ledger.commands import traffic
-from ledger.commands.desk import ATTEMPTS, CatalogueMoved
+from ledger.commands.desk import ATTEMPTS, CatalogueMoved, FactRepeated
 from ledger.decisions.refusals import ConflictingDuplicate, RulesOutdated
+from ledger.facts.base import Draft
 from ledger.facts.charges import (
     ChargeAuthorized,
     ChargeCaptured,
@@ -16,6 +17,7 @@ from ledger.facts.charges import (
     ChargeUnresolved,
 )
 from ledger.facts.consent import OptedOut
+from ledger.facts.tags import tag
 from ledger.facts.traffic import (
     ConflictingDuplicateReceived,
     DeliveryOrphaned,
@@ -24,8 +26,9 @@ from ledger.facts.traffic import (
     MtEmitted,
 )
 from ledger.log.errors import LogOverloaded
+from ledger.log.rows import Interest
 from ledger.postings import postings
-from tests.support.book import Book, closed, in_memory, overtaken
+from tests.support.book import ORIGIN, Book, closed, in_memory, overtaken
 from tests.support.builders import NOON, ON_DELIVERED, dlr, mo, service, tariff
 from tests.support.database import TestDatabase
 from tests.support.served import on_postgres, processes
@@ -102,6 +105,49 @@ class TestExchange:
     def test_after_the_price_has_changed_costs_the_new_one(self, book: Book) -> None:
         book.beside().add(tariff(ON_DELIVERED, 4_000_000, effective_from=NOON), n=1)
         assert book.receive(mo("JEU")).text == "Merci pour , 4.00 EUR"
+
+
+class TestSettle:
+    """A decision that would record a fact again, which no decision may."""
+
+    def test_refuses_an_id_that_it_has_read(self) -> None:
+        book = in_memory()
+        mt = book.receive(mo("JEU")).mt
+        (sent,) = [one for one in book.recorded if isinstance(one.fact, MtEmitted)]
+        before = book.rows
+        query = (Interest((tag("mt", mt),)),)
+        with pytest.raises(FactRepeated, match=rf"mt_emitted\.v1 .*{sent.id}"):
+            book.run(book.desk.settle(query, lambda _: [Draft(sent.fact)], ORIGIN))
+        assert book.rows == before
+
+    def test_refuses_an_id_twice_at_once(self) -> None:
+        book = in_memory()
+        fact = tariff(ON_DELIVERED, 4_000_000, effective_from=NOON)
+        before = book.rows
+        with pytest.raises(FactRepeated, match=r"tariff_set\.v1"):
+            book.run(book.desk.settle((), lambda _: [Draft(fact, 1), Draft(fact, 1)], ORIGIN))
+        assert book.rows == before
+
+    def test_takes_another_one_of_the_same_subject(self) -> None:
+        book = in_memory()
+        mt = book.receive(mo("JEU")).mt
+        (sent,) = book.facts(MtEmitted)
+        query = (Interest((tag("mt", mt),)),)
+        drafts = [Draft(sent, 1), Draft(sent, 2)]
+        assert len(book.run(book.desk.settle(query, lambda _: drafts, ORIGIN)).appended) == 2
+
+    def test_is_told_of_what_came_while_it_was_deciding(self) -> None:
+        book = in_memory()
+        mt = book.receive(mo("JEU")).mt
+        (sent,) = book.facts(MtEmitted)
+        query = (Interest((tag("mt", mt),)),)
+
+        def record() -> object:
+            return book.run(book.desk.settle(query, lambda _: [Draft(sent, 1)], ORIGIN))
+
+        with pytest.raises(FactRepeated):
+            overtaken(book, record, by=lambda: book.add(sent, n=1))
+        assert len(book.facts(MtEmitted)) == 2
 
 
 class TestBesideEachOther:

@@ -15,7 +15,7 @@ from ledger.catalogue import Catalogue
 from ledger.decisions.refusals import RulesOutdated, UnknownGateway, UnknownLink
 from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Fact, Recorded, Sealed
-from ledger.facts.registry import REGISTRY, FactRefused, Origin, fact_id
+from ledger.facts.registry import REGISTRY, FactRefused, Origin, fact_id, stored_name
 from ledger.facts.subscriptions import SubscriptionStarted
 from ledger.facts.tags import TRADE
 from ledger.log.batch import AnyRow
@@ -68,6 +68,13 @@ class KeyWanted(Learn):
     def __init__(self, key: DataKeyId) -> None:
         super().__init__(key)
         self.key = key
+
+
+class FactRepeated(AssertionError):
+    """A decision would record a fact that is recorded already: a bug of ours.
+
+    The log would take it, and from then on two facts had one id.
+    """
 
 
 class Settled(NamedTuple):
@@ -153,6 +160,7 @@ class Desk:
         Raises:
             CatalogueMoved: the query asks for the catalogue, and it has moved.
             FactRefused: a fact would not be readable; nothing was appended.
+            FactRepeated: a fact of the same id is there already; nothing was appended.
         """
         catalogue = self.catalogue
         made: dict[bytes, Recorded] = {}
@@ -161,7 +169,9 @@ class Desk:
             _hold_still(catalogue, history)
             decoded = [REGISTRY.decode(row, self.book) for row in history]
             new = [encode(draft, origin, keys or {}) for draft in decide(decoded)]
-            made.update((row.data, _readable(row, self.book)) for row in new)
+            read_back = [_readable(row, self.book) for row in new]
+            _refuse_repeated(decoded, read_back)
+            made.update(zip((row.data for row in new), read_back, strict=True))
             return new
 
         outcome = await self.log.submit(query, rows)
@@ -188,6 +198,18 @@ def _readable(row: Row, book: str) -> Recorded:
         return REGISTRY.decode(row, book)
     except ValidationError as error:
         raise FactRefused(f"{row.type}: {error}") from error
+
+
+def _refuse_repeated(history: Iterable[Recorded], new: Sequence[Recorded]) -> None:
+    """Refuse a fact whose id is among those that the decision read, or made beside it."""
+    if not new:
+        return
+    ids = {one.id for one in history}
+    for one in new:
+        if one.id in ids:
+            name = stored_name(type(one.fact))
+            raise FactRepeated(f"{name} of {one.fact.subject} is recorded already: {one.id}")
+        ids.add(one.id)
 
 
 def encode(draft: Draft, origin: Origin, keys: Mapping[DataKeyId, bytes]) -> Row:

@@ -54,7 +54,9 @@ def catalogue_be() -> list[Fact]:
         MerchantRegistered(merchant="ludobel", name="Ludobel", effective_from=OPENING),
         *(with_operator(operator, percent(60, "price_net_of_tax")) for operator in LINKS.values()),
         with_merchant("ludobel", FixedAmount(400_000)),
-        with_merchant("ludobel", FixedAmount(200_000), tariff=f"t-{MO_ONLY}"),
+        with_merchant(
+            "ludobel", FixedAmount(200_000), contract="c-ludobel-mo", tariff=f"t-{MO_ONLY}"
+        ),
         *(code(short, operator) for short in codes for operator in LINKS.values()),
         service("jeu", "ludobel"),
         *keyword("JEU", "jeu", "ludobel", on=BOTH),

@@ -162,11 +162,10 @@ def with_operator(operator: str, share: Percentage | FixedAmount, **fields: Any)
 def with_merchant(merchant: str, share: Percentage | FixedAmount, **fields: Any) -> ContractAgreed:  # noqa: ANN401 - as above
     """Agree what we owe a merchant."""
     return ContractAgreed(
-        contract=f"c-{merchant}",
         party="merchant",
         merchant=merchant,
         share=share,
-        **{"effective_from": OPENING, **fields},
+        **{"contract": f"c-{merchant}", "effective_from": OPENING, **fields},
     )
 
 
