@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.commands.refunds import Refunded, WrittenOff
@@ -12,6 +12,7 @@ from ledger.decisions.write_off import WriteOffRequest
 from ledger.facts.base import Fact
 from ledger.facts.charges import ChargeCaptured, ChargeRefunded, ChargeWrittenOff, RefundRefused
 from ledger.postings import Account, postings
+from tests.support.effort import WHOLE_HISTORIES
 from tests.support.refunding import (
     Sold,
     asked,
@@ -65,7 +66,7 @@ def taken(sold: Sold) -> list[Fact]:
 class TestLaws:
     """After any requests."""
 
-    @settings(deadline=None)
+    @WHOLE_HISTORIES
     @given(made=books, asking=requests)
     def test_no_more_is_given_back_than_was_paid(self, made: object, asking: list) -> None:
         sold = made()
@@ -79,7 +80,7 @@ class TestLaws:
         # The operator takes its payment back once, in whichever way.
         assert by_operator + written_off <= 1
 
-    @settings(deadline=None)
+    @WHOLE_HISTORIES
     @given(made=books, asking=requests)
     def test_no_account_is_left_with_less_than_was_there(self, made: object, asking: list) -> None:
         sold = made()
@@ -96,7 +97,7 @@ class TestLaws:
         assert -1_250_000 <= balance[Account.UNATTRIBUTED] <= 0
         assert balance[Account.REFUNDS_BORNE_BY_MERCHANT] <= PRICE
 
-    @settings(deadline=None)
+    @WHOLE_HISTORIES
     @given(made=books, asking=requests)
     def test_each_asked_again_is_answered_the_same_and_adds_nothing(
         self, made: object, asking: list

@@ -31,6 +31,7 @@ from projections.table import Place
 from tests.support.book import Book, in_memory
 from tests.support.builders import NOON, mo
 from tests.support.database import TestDatabase
+from tests.support.effort import WHOLE_HISTORIES
 from tests.support.given import take
 from tests.support.projected import store
 from tests.support.solicited import MINUTE, asking, bought, later, running_out, sending
@@ -84,6 +85,7 @@ def told(*steps: object) -> Book:
 class TestFold:
     """The rows follow from the facts, in whatever ranges these are folded."""
 
+    @WHOLE_HISTORIES
     @given(book=solicited_books())
     def test_counts_as_the_decision_does(self, book: Book) -> None:
         facts = [one.fact for one in book.recorded]
@@ -94,6 +96,7 @@ class TestFold:
             assert as_standing(state) == decided
             assert state.expired == {}
 
+    @WHOLE_HISTORIES
     @given(book=solicited_books(), cuts=st.lists(st.integers(60, 200), max_size=6))
     def test_gives_the_same_rows_for_any_ranges(self, book: Book, cuts: Sequence[int]) -> None:
         facts = book.recorded
@@ -101,6 +104,7 @@ class TestFold:
         parts = [folded(facts[a:b]) for a, b in pairwise(ends)]
         assert reduce(FOLD.combine, parts) == folded(facts)
 
+    @WHOLE_HISTORIES
     @given(book=solicited_books(), cuts=st.tuples(st.integers(60, 200), st.integers(60, 200)))
     def test_combines_associatively_with_no_rows_as_identity(
         self, book: Book, cuts: tuple[int, int]
@@ -236,6 +240,7 @@ class TestExpiring:
 class TestPromises:
     """What holds after any history, told without the decision's own functions."""
 
+    @WHOLE_HISTORIES
     @given(book=solicited_books())
     def test_nobody_is_solicited_beyond_the_limit(self, book: Book) -> None:
         facts = [one.fact for one in book.recorded]
@@ -243,6 +248,7 @@ class TestPromises:
             if isinstance(fact, SolicitationAllowed):
                 assert fact.count == _still_counted(facts, place) <= fact.limit == 2
 
+    @WHOLE_HISTORIES
     @given(book=solicited_books())
     def test_nobody_is_solicited_after_stop_without_paying_anew(self, book: Book) -> None:
         facts = [one.fact for one in book.recorded]

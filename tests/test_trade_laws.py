@@ -36,6 +36,7 @@ from ledger.spans import holds
 from tests.support.belgium import BOTH, MO_ONLY, be_mo, belgian
 from tests.support.book import Book, in_memory
 from tests.support.builders import CHEAP, DONATION, ON_ACCEPTED, ON_DELIVERED, dlr, mo, tariff
+from tests.support.effort import WHOLE_HISTORIES
 
 WRITTEN = [
     *[(2, "DON")] * 4,
@@ -121,6 +122,7 @@ def authorized(book: Book, leg: str = "mt") -> list[tuple[int, ChargeAuthorized]
 class TestAnyHistory:
     """Messages, receipts and waiting, in any order."""
 
+    @WHOLE_HISTORIES
     @given(steps=HISTORIES)
     def test_authorises_no_answer_without_a_matched_message(
         self, country: Country, steps: list[Step]
@@ -134,6 +136,7 @@ class TestAnyHistory:
             assert (cause.consumer, cause.short_code) == (made.ref.consumer, made.ref.short_code)
             assert made.amounts.price == cause.price
 
+    @WHOLE_HISTORIES
     @given(steps=HISTORIES)
     def test_authorises_one_answer_for_one_message(
         self, country: Country, steps: list[Step]
@@ -143,6 +146,7 @@ class TestAnyHistory:
             causes = Counter(made.ref.mo for _, made in authorized(book, leg))
             assert not causes or max(causes.values()) == 1
 
+    @WHOLE_HISTORIES
     @given(steps=HISTORIES)
     def test_authorises_no_answer_after_stop(self, country: Country, steps: list[Step]) -> None:
         book = played(country, steps)
@@ -155,6 +159,7 @@ class TestAnyHistory:
                 scopes = opt_out.stopped(consent[fact.ref.consumer])
                 assert not opt_out.silenced(scopes, fact.ref.short_code, fact.ref.service)
 
+    @WHOLE_HISTORIES
     @given(steps=HISTORIES)
     def test_sends_one_free_confirmation_after_stop_and_then_nothing(
         self, country: Country, steps: list[Step]
@@ -176,6 +181,7 @@ class TestAnyHistory:
                     pass
         assert all(count <= 1 for count in since.values())
 
+    @WHOLE_HISTORIES
     @given(steps=HISTORIES)
     def test_authorises_nothing_above_a_cap(self, country: Country, steps: list[Step]) -> None:
         book = played(country, steps)
@@ -189,6 +195,7 @@ class TestAnyHistory:
                 counted = sum(one.price for one in before if _together(cap, made, one))
                 assert counted + made.amounts.price <= cap.amount
 
+    @WHOLE_HISTORIES
     @given(steps=HISTORIES)
     def test_tells_of_each_threshold_once(self, country: Country, steps: list[Step]) -> None:
         told = Counter(
@@ -197,6 +204,7 @@ class TestAnyHistory:
         )
         assert not told or max(told.values()) == 1
 
+    @WHOLE_HISTORIES
     @given(steps=HISTORIES)
     def test_balances_to_the_micro(self, country: Country, steps: list[Step]) -> None:
         book = played(country, steps)
@@ -205,6 +213,7 @@ class TestAnyHistory:
         owed = sum(fact.amounts.reversement for fact in book.facts(ChargeCaptured))
         assert sum(line.debit for line in lines) == owed
 
+    @WHOLE_HISTORIES
     @given(steps=HISTORIES)
     def test_charges_every_message_that_operators_charge(
         self, country: Country, steps: list[Step]
@@ -214,11 +223,13 @@ class TestAnyHistory:
         where = {fact.mo for fact in book.facts(MoReceived) if fact.short_code in {BOTH, MO_ONLY}}
         assert charged == where
 
+    @WHOLE_HISTORIES
     @given(steps=HISTORIES)
     def test_decides_the_same_again(self, country: Country, steps: list[Step]) -> None:
         one, other = played(country, steps), played(country, steps)
         assert [_bare(fact) for fact in one.recorded] == [_bare(fact) for fact in other.recorded]
 
+    @WHOLE_HISTORIES
     @given(steps=HISTORIES)
     def test_gives_each_fact_an_id_of_its_own(self, country: Country, steps: list[Step]) -> None:
         followed = [one for one in played(country, steps).recorded if one.exchange]
