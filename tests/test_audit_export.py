@@ -573,6 +573,17 @@ class TestVerify:
         (out / name).write_bytes(content)
         assert any(name in problem for problem in checking.verify(out).problems)
 
+    def test_with_a_fact_changed_names_the_file_and_the_line(self, out: Path) -> None:
+        content = (out / "facts.jsonl").read_bytes()
+        (out / "facts.jsonl").write_bytes(content.replace(b'"price":3000000', b'"price":3000001'))
+        told = checking.verify(out).problems
+        assert told[0].startswith("facts.jsonl: has ")
+        assert "does not hash as position" in told[1]
+
+    def test_with_a_table_that_is_none_is_not(self, out: Path) -> None:
+        (out / "facts.csv").write_bytes(b"\xff\x00\n" + b"x" * 200_000)
+        assert len(checking.verify(out).problems) >= 2
+
     def test_with_a_file_missing_or_added_is_not(self, out: Path) -> None:
         (out / "more.txt").write_text("x")
         (out / "facts.csv").unlink()

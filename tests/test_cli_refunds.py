@@ -92,7 +92,7 @@ class TestRefund:
         direct = ("--by", "aggregator", "--channel", "transfer")
         for how in (
             ("--by", "operator", "--channel", "transfer"),
-            ("--by", "aggregator", "--amount", "1.00"),
+            ("--by", "aggregator", "--channel", "bill", "--amount", "1.00"),
             direct,
             (*direct, "--amount", "-1.00"),
             (*direct, "--amount", "0.00"),

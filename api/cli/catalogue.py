@@ -16,7 +16,7 @@ from api.cli.catalogue_tables import tables
 from api.cli.deciding import at_desk, keyed_desk, tell
 from api.cli.desks import BookName, connection_to, migrated_database, rules_of
 from api.cli.refunds import Why
-from api.cli.show import AsJson, console, print_json, say, table
+from api.cli.show import AsJson, print_json, print_table, say, table
 from api.clock import system_clock
 from api.database import Database
 from api.desks import keyless_desk
@@ -91,7 +91,7 @@ def show(
     say(f"{book}, in force at {moment.astimezone(zone):%Y-%m-%d %H:%M}")
     for title, columns, rows in tables(found):
         if rows:
-            console().print(table(title, columns, rows))
+            print_table(table(title, columns, rows))
 
 
 @app.command()

@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from api.cli.desks import BookName, connection_to, migrated_database
 from api.cli.refused import CommandRefused
-from api.cli.show import AsJson, console, count, print_json, progress_bar, say, table
+from api.cli.show import AsJson, count, print_json, print_table, progress_bar, say, table
 from api.clock import system_clock
 from ledger.decisions.solicited import Allowance, Counter, Standing, interest, standing
 from ledger.facts.registry import REGISTRY
@@ -45,7 +45,7 @@ def list_counters(book: BookName = "fr", *, as_json: AsJson = False) -> None:
         say(f"{book}: nobody was ever solicited")
         return
     columns = ("=consumer", "=code", "=merchant", "#count", "#reserved", "returned", "allowed")
-    console().print(table("Counters of solicitations", columns, [_row(one) for one in found]))
+    print_table(table("Counters of solicitations", columns, [_row(one) for one in found]))
 
 
 def _listed(connection: Connection, book: str, now: datetime) -> list[read.Counter]:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.show import WIDTH, table
+from api.cli.show import WIDTH, print_table, table
 from api.demo.documents import AUDIT, LINES, PAYOUTS, STATEMENT, BookDocuments, Documents
 
 _MONTHS = ("this month", "next month")
@@ -19,10 +19,10 @@ def show_documents(out: Console, documents: Documents) -> None:
     """Say what was written where, the payouts whole and a few lines of each other one."""
     out.rule(Text("Three documents of each book", style="bold"), align="left")
     out.print()
-    out.print(_written(documents))
+    print_table(_written(documents), out)
     for one in documents.books:
-        out.print(_payouts(one, _MONTHS))
-        out.print(_statement(one))
+        print_table(_payouts(one, _MONTHS), out)
+        print_table(_statement(one), out)
         _export(out, one)
 
 
@@ -45,7 +45,8 @@ def write_tables(documents: Documents) -> None:
     for one in documents.books:
         months = [report["month"] for report in one.payouts]
         with (one.folder / f"{PAYOUTS}.txt").open("w", encoding="utf-8") as file:
-            Console(file=file, width=WIDTH, color_system=None).print(_payouts(one, months))
+            on = Console(file=file, width=WIDTH, color_system=None)
+            print_table(_payouts(one, months), on)
 
 
 def _payouts(one: BookDocuments, months: Sequence[str]) -> Table:

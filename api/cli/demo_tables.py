@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli.demo_documents import show_documents
-from api.cli.show import console, table
+from api.cli.show import console, print_table, table
 from api.demo.play import DAYS_LATER
 from api.demo.report import BookReport, Report
 from api.demo.traffic import OPERATORS
@@ -27,7 +27,7 @@ def show_report(report: Report) -> None:
     out = console()
     _introduce(out, report)
     french, belgian = report.books
-    out.print(_settings(report))
+    print_table(_settings(report), out)
     _show_french(out, french)
     _show_belgian(out, belgian)
     if report.documents is not None:
@@ -83,7 +83,7 @@ def _words(parts: Iterable[str]) -> str:
 def _show_french(out: Console, one: BookReport) -> None:
     _title(out, "France (book fr): aliases, charged on the answer, no subscriptions")
     for part in (_facts(one), _balances(one), _merchants(one)):
-        out.print(part)
+        print_table(part, out)
     _note(
         out,
         f"Unresolved lies within pending: nobody said in time what became of these charges. The "
@@ -91,29 +91,29 @@ def _show_french(out: Console, one: BookReport) -> None:
         f"became unresolved, and late receipts then settled some of them. Declared, collected and "
         f"payable need facts that this ledger does not record yet.",
     )
-    out.print(_story(one, "One consumer's story"))
+    print_table(_story(one, "One consumer's story"), out)
     where = ", ".join(map(str, one.disclosed))
     _note(
         out,
         f"These texts are personal: sealed in the book, opened here for a regulator's key, and "
         f"that they were shown is a fact of its own, at position {where}.",
     )
-    out.print(_events(one))
-    out.print(_refused(one))
+    print_table(_events(one), out)
+    print_table(_refused(one), out)
 
 
 def _show_belgian(out: Console, one: BookReport) -> None:
     _title(out, "Belgium (book be): numbers, charged on message and answer, subscriptions")
     for part in (_facts(one), _balances(one), _merchants(one)):
-        out.print(part)
-    out.print(_story(one, "One subscription's story"))
+        print_table(part, out)
+    print_table(_story(one, "One subscription's story"), out)
     _note(
         out,
         "The clock of the whole ledger was set a month ahead for the renewal: the worker found it "
         "due, charged it, and pushed its message to the gateway. What Astravox has pending waits "
         "for a receipt that says whether it was billed, as the settings ask of that operator.",
     )
-    out.print(_events(one))
+    print_table(_events(one), out)
 
 
 def _title(out: Console, text: str) -> None:

@@ -9,7 +9,7 @@ from api import expected as face
 from api.cli.asked import ask, marked, say_mark
 from api.cli.desks import BookName
 from api.cli.months import MonthName
-from api.cli.show import AsJson, console, print_json, say, table
+from api.cli.show import AsJson, print_json, print_table, say, table
 from api.shapes import first_day
 from ledger.money import micros_text
 from projections.expected import read
@@ -49,7 +49,7 @@ def _show(one: OperatorMonth, month: str) -> None:
     laid_out.add_section()
     for row in _rows(("all", "", ""), one.total):
         laid_out.add_row(*row, style="bold")
-    console().print(laid_out)
+    print_table(laid_out)
 
 
 def _rows(place: tuple[str, str, str], found: Expected) -> Iterator[tuple[str, ...]]:
@@ -57,8 +57,8 @@ def _rows(place: tuple[str, str, str], found: Expected) -> Iterator[tuple[str, .
     whole = found.all
     parts = {
         "captured": whole.captured,
-        "  unattributed": found.unattributed.captured,
-        "  test": found.test.captured,
+        "  of which unattributed": found.unattributed.captured,
+        "  of which tests": found.test.captured,
         "refunded": whole.refunded,
         "unpaid": whole.unpaid,
         "clawback": whole.clawback,

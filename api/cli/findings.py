@@ -9,7 +9,7 @@ from api.cli.asked import ask, marked, say_mark
 from api.cli.deciding import at_desk
 from api.cli.desks import BookName
 from api.cli.refunds import Why, id_given
-from api.cli.show import AsJson, console, print_json, say, table
+from api.cli.show import AsJson, print_json, print_table, say, table
 from api.clock import system_clock
 from ledger.commands.findings import close_finding
 from ledger.decisions.finding import ByPerson
@@ -90,9 +90,9 @@ def _show(mark: Watermark, shown: _Listed) -> None:
         for one in shown.kinds
     ]
     columns = ("kind", "#open", "#they come to", "#closed")
-    console().print(table("Findings by kind, test numbers left out", columns, kinds))
+    print_table(table("Findings by kind, test numbers left out", columns, kinds))
     columns = ("=finding", "kind", "=since (UTC)", "#amount", "code", "closed")
-    console().print(table("Findings, the newest first", columns, map(_row, shown.findings)))
+    print_table(table("Findings, the newest first", columns, map(_row, shown.findings)))
     if shown.next is not None:
         say(f"There are more: --before {shown.next}")
 

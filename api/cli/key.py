@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from api.cli.desks import BookName, connection_to, migrated_database, rules_of
-from api.cli.show import AsJson, aside, console, print_json, say, table
+from api.cli.show import AsJson, aside, print_json, print_table, say, table
 from api.clock import system_clock
 from api.desks import keyless_desk
 from ledger.access import Grants
@@ -96,7 +96,7 @@ def list_keys(book: BookName = "fr", *, as_json: AsJson = False) -> None:
         only = line["merchant"] or line["gateway"] or ""
         cells = (line["id"], line["role"], only, line["label"], until)
         shown.add_row(*map(str, cells), str(line["state"]))
-    console().print(shown)
+    print_table(shown)
 
 
 def _lines(grants: Grants, now: datetime) -> list[dict[str, object]]:

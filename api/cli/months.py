@@ -1,12 +1,10 @@
-"""What commands about a month share: how it is named, who is registered, whole amounts."""
+"""What commands about a month share: how it is named, who is registered."""
 
 from typing import Annotated
 
 import typer
 from psycopg import Connection
-from rich.table import Table
 
-from api.cli.show import console
 from api.shapes import first_day
 from ledger.decisions.refusals import MerchantNotRegistered
 from ledger.facts.catalogue import MerchantRegistered
@@ -14,8 +12,6 @@ from ledger.facts.registry import stored_name
 from ledger.facts.tags import TRADE, TagRefused, tag
 from ledger.log.postgres import PostgresLog
 from ledger.log.rows import Interest
-
-_ANY_WIDTH = 1_000
 
 
 def _month(text: str) -> str:
@@ -46,12 +42,3 @@ def refuse_unregistered(connection: Connection, book: str, merchant: str) -> Non
     rows, _ = PostgresLog(connection, book).read((interest,))
     if not rows:
         raise MerchantNotRegistered(merchant)
-
-
-def print_whole(laid_out: Table) -> None:
-    """Print a table as wide as it has to be: an amount that lost a digit is another amount."""
-    out = console()
-    needed = out.measure(laid_out, options=out.options.update(max_width=_ANY_WIDTH)).maximum
-    if needed > out.width:
-        laid_out.width = needed
-    out.print(laid_out, crop=False)

@@ -10,7 +10,7 @@ from rich.table import Table
 from api import opt_outs as face
 from api.cli.asked import ask, marked, month_given, say_mark
 from api.cli.desks import BookName
-from api.cli.show import AsJson, console, print_json, say, table
+from api.cli.show import AsJson, print_json, print_table, say, table
 from api.shapes import first_day, last_day
 from projections.opt_outs.read import by_month, of_consumer, on_code
 from projections.reading import Watermark
@@ -70,7 +70,7 @@ def _of_one(book: str, consumer: str, *, as_json: bool) -> None:
         return
     say_mark(mark)
     if stops:
-        console().print(_stops(f"What {consumer} has stopped", stops))
+        print_table(_stops(f"What {consumer} has stopped", stops))
     else:
         say(f"{consumer} has stopped nothing.")
 
@@ -82,8 +82,8 @@ def _show(mark: Watermark, shown: _Listed) -> None:
         return
     rows = [(one.month, one.short_code, one.opt_outs, one.lifted) for one in shown.months]
     title = "STOPs by month, test numbers left out"
-    console().print(table(title, ("=month", "=code", "#STOPs", "#lifted since"), rows))
-    console().print(_stops("STOPs, the last recorded first", shown.opt_outs))
+    print_table(table(title, ("=month", "=code", "#STOPs", "#lifted since"), rows))
+    print_table(_stops("STOPs, the last recorded first", shown.opt_outs))
     if shown.next is not None:
         say(f"There are more: --before {shown.next}")
 

@@ -7,9 +7,9 @@ import typer
 from pydantic import BaseModel
 
 from api.cli.desks import BookName, connection_to, migrated_database
-from api.cli.months import MonthName, print_whole, refuse_unregistered
+from api.cli.months import MonthName, refuse_unregistered
 from api.cli.refused import CommandRefused
-from api.cli.show import AsJson, count, money, print_json, say, table
+from api.cli.show import AsJson, count, money, print_json, print_table, say, table
 from api.database import Database
 from api.documents.explained import LINES, Explained, NotTogether, explained
 from api.documents.lines import LineFact
@@ -84,8 +84,8 @@ def _print(report: Payouts) -> None:
             ),
             ("total", *_cells(total.lines)),
         ]
-        title = f"Payouts of {report.month} in {total.currency}"
-        print_whole(table(title, columns, rows))
+        title = f"Payouts of {report.month} in {total.currency}: merchants' shares, net of tax"
+        print_table(table(title, columns, rows))
     if not report.totals:
         say(f"Payouts of {report.month}: nothing is recorded of this month")
     say("Unresolved lies within pending. What is payable is not recorded yet.")
@@ -137,7 +137,7 @@ def _print_facts(one: Explained) -> None:
     ]  # fmt: skip
     title = f"{one.line.replace('_', ' ')}: {micros_text(one.share_micros)} {one.currency}"
     if rows:
-        print_whole(table(title, columns, rows))
+        print_table(table(title, columns, rows))
     else:
         say(title)
     say(f"explained: {count(len(rows), 'fact')}, difference {micros_text(one.difference)}")

@@ -11,7 +11,7 @@ from rich.table import Table
 from api import rates as face
 from api.cli.asked import ask, bar, marked, say_mark
 from api.cli.desks import BookName
-from api.cli.show import AsJson, console, print_json, table
+from api.cli.show import AsJson, print_json, print_table, table
 from ledger.money import micros_text
 from projections.rates import read
 from projections.rates.read import Figures, Rates, Wanted
@@ -48,9 +48,9 @@ def rates(  # noqa: PLR0913 - each is an option of the command
         return
     say_mark(mark)
     whose = ", in ".join((merchant or "all merchants", *found.total.revenue))
-    console().print(_sales(found, f"Sales of {whose}"))
+    print_table(_sales(found, f"Sales of {whose}"))
     if any(_subscriptions_of(found.total)):
-        console().print(_subscriptions(found, f"Subscriptions of {whose}"))
+        print_table(_subscriptions(found, f"Subscriptions of {whose}"))
 
 
 def _sales(found: Rates, title: str) -> Table:

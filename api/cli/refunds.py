@@ -82,8 +82,9 @@ def refund(  # noqa: PLR0913 - each is an option of the command
     ],
     reason: Why,
     channel: Annotated[
-        Channel, typer.Option(help="How: on the bill by an operator, and by nobody else.")
-    ] = "bill",
+        Channel | None,
+        typer.Option(help="How: on the bill by an operator alone; others by transfer or voucher."),
+    ] = None,
     amount: Annotated[
         str | None, typer.Option(help="How much, tax included; an operator gives back all of it.")
     ] = None,
@@ -92,6 +93,7 @@ def refund(  # noqa: PLR0913 - each is an option of the command
     as_json: AsJson = False,
 ) -> None:
     """Record that a consumer got a charge back, or part of it."""
+    channel = channel or ("bill" if by == "operator" else "transfer")
     if (by == "operator") != (channel == "bill"):
         raise typer.BadParameter("an operator gives back on the bill, and nobody else does")
     price = _price(amount)

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from ledger.money import micros_text
 from ledger.words import instant_text
@@ -92,3 +93,34 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     for row in rows:
         laid_out.add_row(*("" if cell is None else str(cell) for cell in row))
     return laid_out
+
+
+_LONGEST = 24
+"""The longest word for which a column of text makes room; a longer one is broken."""
+
+
+def print_table(laid_out: Table, on: Console | None = None) -> None:
+    """Print a table, wider than what it is printed on if it has to be.
+
+    An amount that lost a digit is another amount, and a word of one letter a line is no word.
+    """
+    out = on or console()
+    for column in laid_out.columns:
+        column.min_width = _room(column)
+    needed = out.measure(laid_out, options=out.options.update(max_width=_ANY_WIDTH)).minimum
+    if needed > out.width:
+        laid_out.width = needed
+    out.print(laid_out, crop=False)
+
+
+_ANY_WIDTH = 1_000
+
+
+def _room(column: Column) -> int:
+    """Give the columns that a column's contents need: whole lines, or the longest word of them."""
+    lines = [line for cell in column.cells for line in str(cell).splitlines()]
+    words = [word for text in (str(column.header), *lines) for word in text.split()]
+    longest = max((cell_len(word) for word in words), default=0)
+    if not column.no_wrap:
+        return min(longest, _LONGEST)
+    return max(longest, *(cell_len(line) for line in lines), 0)

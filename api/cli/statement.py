@@ -7,8 +7,8 @@ import typer
 
 from api.accounts import shown
 from api.cli.desks import BookName, connection_to, migrated_database
-from api.cli.months import MonthName, print_whole, refuse_unregistered
-from api.cli.show import AsJson, print_json, say, table
+from api.cli.months import MonthName, refuse_unregistered
+from api.cli.show import AsJson, print_json, print_table, say, table
 from api.documents.statement import statement_csv
 from api.shapes import first_day
 from ledger.money import micros_text
@@ -56,7 +56,7 @@ def _print(found: accounts.Statement, watermark: Watermark) -> None:
             ("total", "", "", *_cells(total)),
         ]
         title = f"{about}: its share in {currency}, net of tax"
-        print_whole(table(title, columns, rows))
+        print_table(table(title, columns, rows))
     if not found.totals:
         say(f"{about}: nothing is recorded of this month")
     say("Unresolved lies within pending. Not recorded yet: declared, collected, payable.")

@@ -9,7 +9,7 @@ from api.cli.asked import ask, marked, say_mark
 from api.cli.deciding import at_desk, tell
 from api.cli.desks import BookName
 from api.cli.refunds import Why
-from api.cli.show import AsJson, console, print_json, say, table
+from api.cli.show import AsJson, print_json, print_table, say, table
 from api.clock import system_clock
 from ledger.commands.subscriptions import stop_subscription
 from ledger.facts.registry import Origin
@@ -51,7 +51,7 @@ def list_subscriptions(
         return
     columns = ("=subscription", "service", "state", "#price", "=next due")
     title = f"Subscriptions of {merchant}, those that began last first"
-    console().print(table(title, columns, map(_row, shown.subscriptions)))
+    print_table(table(title, columns, map(_row, shown.subscriptions)))
     if shown.next is not None:
         say(f"There are more: --before {shown.next}")
 

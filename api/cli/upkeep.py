@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from api.cli.desks import BookName, connection_to, migrated_database
 from api.cli.refused import CommandRefused
-from api.cli.show import AsJson, console, print_json, progress_bar, say, table
+from api.cli.show import AsJson, print_json, print_table, progress_bar, say, table
 from api.cli.work import parked_text
 from ledger.log.postgres import PostgresLog
 from projections import positions, rebuild
@@ -40,7 +40,7 @@ def status(book: BookName = "fr", *, as_json: AsJson = False) -> None:
         say("No projection has run yet: `obole work` keeps them up.")
         return
     columns = ("projection", "version", "#accepted", "#projected", "#parked", "#pending", "#lag")
-    console().print(table("Projections", columns, [_row(one, recorded_at) for one in found]))
+    print_table(table("Projections", columns, [_row(one, recorded_at) for one in found]))
     for one in found:
         if one.parked_at:
             say(parked_text(one))

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Generator
 from datetime import datetime
 from hashlib import file_digest, sha256
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -80,20 +81,26 @@ def verify(folder: Path) -> Verified:
     try:
         raw = (folder / MANIFEST).read_bytes()
         read = msgspec.json.decode(raw, type=_Manifest)
-    except (OSError, msgspec.DecodeError) as error:
+    except OSError as error:
+        return Verified(0, 0, None, [f"{folder / MANIFEST} cannot be read: {error.strerror}"])
+    except msgspec.DecodeError as error:
         return Verified(0, 0, None, [f"{MANIFEST}: {error}"])
     if read.format != FORMAT:
         return Verified(0, 0, None, [f"{MANIFEST}: the format is {read.format!r}, not {FORMAT}"])
     problems = list(_wrong_files(folder, read))
     types: Counter[str] = Counter()
-    if not problems:
-        for problem in _wrong_facts(folder, read, types):
-            problems.append(problem)
-            if len(problems) >= MOST_PROBLEMS:
-                break
-        else:
-            problems += _wrong_counts(read, types)
+    if {LINES, TABLE} <= set(paths(folder)):
+        problems += _first_wrong_facts(folder, read, types)
     return Verified(len(read.files) + 1, types.total(), sha256(raw).hexdigest(), problems)
+
+
+def _first_wrong_facts(folder: Path, read: _Manifest, types: Counter[str]) -> list[str]:
+    """Give what is wrong with the lines, and once all are right, with their number."""
+    try:
+        problems = list(islice(_wrong_facts(folder, read, types), MOST_PROBLEMS))
+    except csv.Error as error:
+        return [f"{TABLE}: is no table: {error}"]
+    return problems or list(_wrong_counts(read, types))
 
 
 def _wrong_files(folder: Path, read: _Manifest) -> Generator[str]:
@@ -110,7 +117,10 @@ def _wrong_files(folder: Path, read: _Manifest) -> Generator[str]:
             with (folder / name).open("rb") as opened:
                 found = _File(file_digest(opened, "sha256").hexdigest(), opened.tell())
             if found != file:
-                yield f"{name}: has {found.bytes} bytes of hash {found.sha256}, not as manifested"
+                yield (
+                    f"{name}: has {found.bytes} bytes of hash {found.sha256}; "
+                    f"the manifest says {file.bytes} of {file.sha256}"
+                )
 
 
 def _wrong_facts(folder: Path, read: _Manifest, types: Counter[str]) -> Generator[str]:
@@ -118,7 +128,7 @@ def _wrong_facts(folder: Path, read: _Manifest, types: Counter[str]) -> Generato
     last = read.complete.after_position
     with (
         (folder / LINES).open("rb") as lines,
-        (folder / TABLE).open(encoding="utf-8", newline="") as table,
+        (folder / TABLE).open(encoding="utf-8", errors="replace", newline="") as table,
     ):
         rows = csv.DictReader(table)
         for number, line in enumerate(lines, 1):
@@ -128,7 +138,7 @@ def _wrong_facts(folder: Path, read: _Manifest, types: Counter[str]) -> Generato
                 continue
             types[row.type] += 1
             beside = next(rows, None)
-            if beside is None or (beside["position"], beside["leaf_sha256"]) != _expected(row):
+            if beside is None or _told(beside) != _expected(row):
                 yield f"{LINES}, line {number}: does not hash as position {row.position} should"
             if row.book != read.book.name or not last < row.position:
                 yield f"{LINES}, line {number}: position {row.position} of {row.book} is not next"
@@ -140,6 +150,10 @@ def _wrong_facts(folder: Path, read: _Manifest, types: Counter[str]) -> Generato
 def _wrong_counts(read: _Manifest, types: Counter[str]) -> Generator[str]:
     if (types.total(), dict(types)) != (read.facts.count, read.facts.by_type):
         yield f"{MANIFEST}: counts other facts than {LINES} holds"
+
+
+def _told(beside: dict[str, str]) -> tuple[str | None, str | None]:
+    return beside.get("position"), beside.get("leaf_sha256")
 
 
 def _expected(row: StoredRow) -> tuple[str, str]:
