@@ -19,13 +19,13 @@ from ledger.facts.traffic import (
     MoReceived,
     MtEmitted,
 )
-from ledger.money import Waterfall
+from ledger.money import Rate, Waterfall
 from ledger.postings import Account, Line, postings
-from ledger.rules.inforce import Cap, MoCharge
+from ledger.rules.inforce import Cap, CodeRange, MoCharge
 from ledger.spans import Window
 from tests.support.belgium import BELGIAN, BOTH, MO_ONLY, PROXIMUS, be_mo, belgian
 from tests.support.book import Book, ChangedRules
-from tests.support.builders import dlr, service, tariff
+from tests.support.builders import NOON, dlr, service, tariff
 from tests.support.given import given, some
 
 MO_LEG = some(ChargeAuthorized, ref__leg="mo", ref__merchant="ludobel", amounts__price=1_000_000)
@@ -42,6 +42,15 @@ ERROR = some(MtEmitted, kind="error", billing_code="FREE", ref__charge=None)
 def changed(**changes: object) -> Book:
     """Open a Belgian book some of whose rules are others."""
     return belgian(rules=ChangedRules(BELGIAN, **changes))
+
+
+def ranges(**changes: object) -> tuple[CodeRange, ...]:
+    """Give the Belgian ranges, something of the one with the code of both legs changed."""
+    known = BELGIAN.at(NOON)
+    found = known.range_of(BOTH)
+    assert found is not None
+    other = msgspec.structs.replace(found, **changes)
+    return tuple(other if one is found else one for one in known.code_ranges)
 
 
 class TestMatched:
@@ -148,6 +157,47 @@ class TestUnmatched:
             ERROR,
         )
 
+    def test_waits_for_the_operators_file_where_that_captures_it(self) -> None:
+        book = belgian()
+        capture = {
+            **BELGIAN.at(book.clock.now).capture_rules,
+            (PROXIMUS, "*", "mo"): "operator_file",
+        }
+        given(book=changed(capture_rules=capture)).when(be_mo("BONJOUR")).then(
+            MoReceived, KeywordUnmatched, NOBODYS, UNATTRIBUTED, ERROR
+        )
+
+    def test_is_taxed_as_its_range_says_where_that_has_one_category(self) -> None:
+        game = ranges(tax_category="donation")
+        rates = {**BELGIAN.at(NOON).tax_rates, "donation": Rate(0, 1)}
+        happened = given(book=changed(code_ranges=game, tax_rates=rates)).when(be_mo("BONJOUR"))
+        made = happened.fact(ChargeAuthorized)
+        assert (made.ref.category, made.amounts.tax) == ("donation", 0)
+
+    def test_has_no_tax_where_no_rule_says_how_it_is_taxed(self) -> None:
+        given(book=changed(mo_charge=None)).when(be_mo("BONJOUR")).then(
+            MoReceived,
+            KeywordUnmatched,
+            some(ChargeRefused, leg="mo", rule="no_tax_rate", category="unknown"),
+            some(FindingOpened, kind="leg_not_booked"),
+            ERROR,
+        )
+
+
+class TestLegNotChargedHere:
+    """An answer with a price, on a range where only messages are charged."""
+
+    def test_is_refused_by_name(self) -> None:
+        given(book=changed(code_ranges=ranges(billing_point="mo"))).when(be_mo()).then(
+            MoReceived,
+            KeywordMatched,
+            MO_LEG,
+            MO_CAPTURED,
+            some(ChargeRefused, leg="mt", rule="leg_not_charged_here"),
+            some(FindingOpened, kind="leg_failed"),
+            ERROR,
+        )
+
 
 class TestStop:
     """STOP, where operators charge the message that says so."""
@@ -215,6 +265,13 @@ class TestCap:
             some(ChargeRefused, leg="mt", rule="spending_cap", cap="a week", spent=1_000_000),
             some(FindingOpened, kind="leg_failed"),
             ERROR,
+        )
+
+    def test_of_one_range_counts_nothing_of_another(self) -> None:
+        # 0.50 on 2014 does not count; 2.00 alone, beside the 1.00 of its message, stays at 3.00.
+        here = msgspec.structs.replace(self.CAP, amount=3_000_000, codes="3xxx")
+        given(be_mo(short_code=MO_ONLY), book=changed(caps=(here,))).when(be_mo()).then(
+            MoReceived, KeywordMatched, MO_LEG, MO_CAPTURED, MT_LEG, CONTENT
         )
 
     def test_forbids_no_message_but_finds_what_went_beyond_it(self) -> None:

@@ -22,11 +22,11 @@ class TestAnotherGateway:
 
     def test_before_its_message_is_not_joined(self) -> None:
         book = in_memory()
-        message = mo("JEU")
+        message = mo("JEU", gateway_message_id="m-7")
         mt = book.receive(message).mt
         early = in_memory()
         given(dlr(mt, gateway="recycler"), book=early).when(message)
-        assert early.facts(MtEmitted)
+        assert [fact.ref.mt for fact in early.facts(MtEmitted)] == [mt]
         assert not early.facts(DeliveryReceived, ChargeCaptured)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from ledger.commands.desk import Settled
 from ledger.commands.subscriptions import renew_subscription
+from ledger.decisions import renewal
 from ledger.decisions.refusals import RenewalNotDue, SubscriptionEnded, UnknownSubscription
 from ledger.facts.catalogue import ServiceResumed, ServiceSuspended, ShortCodeClosed
 from ledger.facts.charges import (
@@ -193,6 +194,15 @@ class TestCalendar:
         assert (renewed.cycle, renewed.number) == (date(2026, 7, 24), 2)
         assert renewed.next_due_at == brussels("2026-07-31T12:00")
         given(book=happened.book).when(renew()).then()
+
+
+class TestUnknown:
+    """A renewal of what nobody ever asked for, judged by bare data."""
+
+    def test_is_refused(self) -> None:
+        known = subscriber().desk.known(NOON)
+        with pytest.raises(UnknownSubscription):
+            renewal.renew((), renewal.Asking("0" * 32, NOON), known)
 
 
 class TestRetry:

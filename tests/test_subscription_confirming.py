@@ -5,6 +5,7 @@ from datetime import timedelta
 from ledger.facts import catalogue
 from ledger.facts.catalogue import KeywordAssigned, KeywordWithdrawn, ShortCodeClosed
 from ledger.facts.charges import ChargeAuthorized, ChargeRefused
+from ledger.facts.notices import NoticeDue
 from ledger.facts.subscriptions import (
     SubscriptionRefused,
     SubscriptionRenewed,
@@ -12,7 +13,7 @@ from ledger.facts.subscriptions import (
     SubscriptionStarted,
 )
 from ledger.facts.traffic import KeywordUnmatched, MoReceived, MtEmitted
-from ledger.rules.inforce import Cap
+from ledger.rules.inforce import Cap, Notice
 from ledger.spans import Period, Window
 from tests.support.belgium import ORANGE_BE, SUBSCRIBED
 from tests.support.book import Book
@@ -48,6 +49,27 @@ def capped() -> Book:
         counted_per="consumer",
     )
     return subscribers(rules=ChangedBelgian(caps=(cap,)))
+
+
+class TestCountryWithoutSubscriptions:
+    """A confirmation that comes once the rules have none any more."""
+
+    def test_starts_nothing(self) -> None:
+        book = given(sms("HORO"), book=subscribers()).book
+        without = book.beside(ChangedBelgian(subscriptions=None))
+        given(book=without).when(sms("OK")).then(
+            MoReceived, some(SubscriptionRefused, rule="not_allowed"), ERROR
+        )
+
+
+class TestNoticeAtTheStart:
+    """A first cycle that takes the consumer's spending over a threshold."""
+
+    def test_falls_due_with_it(self) -> None:
+        # 2.00, with a threshold at each 1.50.
+        book = subscribers(rules=ChangedBelgian(notices=(Notice(name="tariff", every=1_500_000),)))
+        happened = given(sms("HORO"), book=book).when(sms("OK"))
+        assert happened.fact(NoticeDue).threshold == 1_500_000
 
 
 class TestOffers:

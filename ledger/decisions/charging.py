@@ -24,6 +24,8 @@ from ledger.money import FixedAmount, ImpossibleSplit, Rate, split
 from ledger.rules.inforce import CaptureNotSet, CodeRange, Rules, TaxRateUnknown
 from ledger.words import LocalDay, derived_id, local_day
 
+_NOT_SAID = "unknown"
+"""No category of any pack, so that what a pack does not say has no rate and is refused."""
 NOBODYS = FixedAmount(0)
 """The merchant's share of what nobody sold."""
 
@@ -172,7 +174,7 @@ def _category(purchase: Purchase, rules: Rules) -> str:
     found = rules.range_of(purchase.short_code)
     if found is not None and found.tax_category is not None:
         return found.tax_category
-    return rules.mo_charge.taxed_as if rules.mo_charge else "content"
+    return rules.mo_charge.taxed_as if rules.mo_charge else _NOT_SAID
 
 
 def _ref(purchase: Purchase, terms: Terms, acting: Acting, rules_fact: str) -> ChargeRef:

@@ -17,8 +17,6 @@ from ledger.facts.charges import (
 )
 from ledger.facts.notices import NoticeDue
 from ledger.facts.registry import stored_name
-from ledger.facts.tags import tag
-from ledger.log.rows import Interest
 from ledger.rules.codes import covers
 from ledger.rules.inforce import Cap, Notice
 from ledger.spans import holds
@@ -56,11 +54,6 @@ class Crossing(NamedTuple):
     crossed: int
     spent: int
     """With the charge."""
-
-
-def interests(consumer: str) -> tuple[Interest, ...]:
-    """Ask for everything that a consumer was charged."""
-    return (Interest((tag("consumer", consumer),), TYPES),)
 
 
 def spent(facts: Iterable[Fact]) -> tuple[Spent, ...]:
