@@ -36,6 +36,10 @@ class Place(NamedTuple):
     schema: str = LIVE
 
 
+def _no(_: object) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Table(Generic[K, V]):
     """Where the rows of a projection are kept.
@@ -50,12 +54,25 @@ class Table(Generic[K, V]):
     row: Callable[[K, V], dict[str, Any]]
     """Lays a delta out by columns; sums as text, for they may outgrow a JSON integer."""
 
+    update: LiteralString = ""
+    """The same for deltas that only change a row which is there already, as an `UPDATE`."""
+    only_changes: Callable[[V], bool] = _no
+    """Tells which deltas those are: such a range does not know enough to make a row."""
+
     def write(self, place: Place, book: str, deltas: Deltas[K, V]) -> None:
         """Merge deltas into the rows of a book, in the caller's transaction."""
-        if deltas:
-            rows = _encode([self.row(key, delta) for key, delta in deltas.items()])
-            upsert = SQL(self.upsert).format(table=Identifier(place.schema, self.name))
-            place.connection.execute(upsert, {"book": book, "rows": rows.decode()})
+        made, changed = list[dict[str, Any]](), list[dict[str, Any]]()
+        for key, delta in deltas.items():
+            (changed if self.only_changes(delta) else made).append(self.row(key, delta))
+        self._merge(place, book, self.upsert, made)
+        self._merge(place, book, self.update, changed)
+
+    def _merge(
+        self, place: Place, book: str, statement: LiteralString, rows: list[dict[str, Any]]
+    ) -> None:
+        if rows:
+            merge = SQL(statement).format(table=Identifier(place.schema, self.name))
+            place.connection.execute(merge, {"book": book, "rows": _encode(rows).decode()})
 
 
 class Projection(NamedTuple):

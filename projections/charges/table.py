@@ -5,65 +5,7 @@ from typing import Any
 from projections.charges.fold import CHARGES, Charge, Standing
 from projections.table import Projection, Table
 
-# A range may hold what was given back and not how the charge came to stand where it does. It has
-# no row to propose then, and the charge has one already: its capture always comes before.
 _UPSERT = """
-WITH delta AS (
-    SELECT *
-    FROM json_to_recordset(%(rows)s::json) AS delta (
-        charge text,
-        position bigint,
-        state text,
-        since timestamptz,
-        state_day date,
-        late boolean,
-        mt text,
-        reason text,
-        authorized_day date,
-        authorized_at timestamptz,
-        authorized_position bigint,
-        captures_on text,
-        leg text,
-        mo text,
-        subscription text,
-        cycle date,
-        consumer text,
-        merchant text,
-        service text,
-        category text,
-        keyword text,
-        short_code text,
-        operator text,
-        tariff text,
-        operator_contract text,
-        merchant_contract text,
-        rules text,
-        acting text,
-        test boolean,
-        currency text,
-        price_micros bigint,
-        tax_micros bigint,
-        operator_micros bigint,
-        aggregator_micros bigint,
-        merchant_micros bigint,
-        refunded_micros bigint,
-        written_off text
-    )
-),
-
-taken AS (
-    UPDATE {table} AS live SET
-        position = delta.position,
-        refunded_micros = live.refunded_micros + delta.refunded_micros,
-        written_off = coalesce(live.written_off, delta.written_off)
-    FROM delta
-    WHERE
-        live.book = %(book)s
-        AND live.charge = delta.charge
-        AND delta.state IS NULL
-        AND delta.position > live.position
-)
-
 INSERT INTO {table} AS live (
     book, charge, position, state, since, state_day, late, mt, reason,
     authorized_day, authorized_at, authorized_position, captures_on,
@@ -75,8 +17,45 @@ INSERT INTO {table} AS live (
 SELECT
     %(book)s,
     delta.*
-FROM delta
-WHERE delta.state IS NOT NULL
+FROM json_to_recordset(%(rows)s::json) AS delta (
+    charge text,
+    position bigint,
+    state text,
+    since timestamptz,
+    state_day date,
+    late boolean,
+    mt text,
+    reason text,
+    authorized_day date,
+    authorized_at timestamptz,
+    authorized_position bigint,
+    captures_on text,
+    leg text,
+    mo text,
+    subscription text,
+    cycle date,
+    consumer text,
+    merchant text,
+    service text,
+    category text,
+    keyword text,
+    short_code text,
+    operator text,
+    tariff text,
+    operator_contract text,
+    merchant_contract text,
+    rules text,
+    acting text,
+    test boolean,
+    currency text,
+    price_micros bigint,
+    tax_micros bigint,
+    operator_micros bigint,
+    aggregator_micros bigint,
+    merchant_micros bigint,
+    refunded_micros bigint,
+    written_off text
+)
 ON CONFLICT (book, charge) DO UPDATE SET
 position = excluded.position,
 state = excluded.state,
@@ -105,6 +84,26 @@ refunded_micros = live.refunded_micros + excluded.refunded_micros,
 written_off = coalesce(live.written_off, excluded.written_off)
 WHERE excluded.position > live.position
 """
+
+# A range may hold what was given back and not how the charge came to stand where it does. It has
+# no row to propose then, and the charge has one already: its capture always comes before.
+_UPDATE = """
+UPDATE {table} AS live SET
+    position = delta.position,
+    refunded_micros = live.refunded_micros + delta.refunded_micros,
+    written_off = coalesce(live.written_off, delta.written_off)
+FROM json_to_recordset(%(rows)s::json) AS delta (
+    charge text,
+    position bigint,
+    refunded_micros bigint,
+    written_off text
+)
+WHERE live.book = %(book)s AND live.charge = delta.charge AND delta.position > live.position
+"""
+
+
+def _only_changes(charge: Charge) -> bool:
+    return charge.standing is None
 
 
 def _row(key: str, charge: Charge) -> dict[str, Any]:
@@ -145,4 +144,4 @@ _TERMS = (
 )
 """What is kept of a charge's standing and reference, under the same names."""
 
-PROJECTION = Projection(CHARGES, Table(CHARGES.name, _UPSERT, _row))
+PROJECTION = Projection(CHARGES, Table(CHARGES.name, _UPSERT, _row, _UPDATE, _only_changes))
