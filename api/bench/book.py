@@ -11,6 +11,7 @@ from api.clock import system_clock
 from ledger.commands.catalogue import load_catalogue
 from ledger.commands.desk import Desk, data_key_of, encode
 from ledger.decisions import exchange
+from ledger.decisions.asked import read
 from ledger.decisions.story import Known, Mo, mo_id
 from ledger.facts.registry import Origin
 from ledger.log.batch import AnyRow, Proposal
@@ -58,7 +59,7 @@ def _exchange(known: Known, name: str, at: datetime) -> Proposal:
         occurred_at=at,
         stated_at=None,
     )
-    asked = exchange.asked_by(mo, known)
+    asked = read(mo, known)
     drafts = exchange.receive(asked, (), lambda _: None)
     keys = {data_key_of(drafts[0].fact): new_data_key()}
     rows = [encode(draft, ORIGIN, keys) for draft in drafts]

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from ledger.commands.desk import Desk, KeyWanted, Learn, Settled, data_key_of
 from ledger.commands.incoming import IncomingMo, IncomingReceipt, mo_of, receipt_of
 from ledger.decisions import exchange, receipt, subscription
+from ledger.decisions.asked import Asked, read
 from ledger.decisions.refusals import ConflictingDuplicate
-from ledger.decisions.story import Known, Mo
+from ledger.decisions.story import Mo
 from ledger.facts.base import Draft, Fact, Recorded, Sealed
 from ledger.facts.charges import ChargeAuthorized
 from ledger.facts.registry import REGISTRY, Origin, stored_name
@@ -59,12 +60,13 @@ async def receive_mo(
         key = DataKeyId(mo.consumer, utc_month(mo.occurred_at), "text")
         keys[key] = await desk.keys.ensure(key, incoming.sender)
         mo = mo._replace(fingerprint=_fingerprint(keys[key], mo) or "")
-        if subscription.may_start(exchange.asked_by(mo, known)):
+        asked = read(mo, known)
+        if subscription.may_start(asked):
             proof = key._replace(kind="consent")
             keys[proof] = await desk.keys.ensure(proof, incoming.sender)
         while True:
             try:
-                return await _settle_mo(desk, mo, known, origin, keys)
+                return await _settle_mo(desk, asked, origin, keys)
             except KeyWanted as wanted:
                 found = await desk.keys.find([wanted.key])
                 keys[wanted.key] = found.get(wanted.key)
@@ -128,10 +130,10 @@ async def _message(desk: Desk, mt: str) -> MtRef | None:
 
 
 async def _settle_mo(
-    desk: Desk, mo: Mo, known: Known, origin: Origin, keys: dict[DataKeyId, bytes | None]
+    desk: Desk, asked: Asked, origin: Origin, keys: dict[DataKeyId, bytes | None]
 ) -> Answer:
+    mo = asked.mo
     names: dict[_Written, str] = {}
-    asked = exchange.asked_by(mo, known)
 
     def fingerprint_of(stored: MoReceived | ConflictingDuplicateReceived) -> str | None:
         key = data_key_of(stored)

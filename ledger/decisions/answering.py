@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 from ledger.decisions import opt_out, subscription
 from ledger.decisions.asked import Asked, Wanted
-from ledger.decisions.charging import Purchase, charge
+from ledger.decisions.charging import charge
 from ledger.decisions.crossed import Way, notices_due
-from ledger.decisions.finding import About, opened
 from ledger.decisions.keywords import normalise
-from ledger.decisions.legs import charge_message
+from ledger.decisions.legs import about_leg, charge_message, find
 from ledger.decisions.spending import spent
 from ledger.decisions.story import Exchange
 from ledger.facts.catalogue import ServiceDeclared, ShortCodeOpened
@@ -102,7 +101,8 @@ def _buy(
     exchange.add(made)
     if isinstance(made, ChargeRefused):
         if mo_charged:
-            _leg_failed(exchange, purchase)
+            # The operator charges the message, and its answer is refused.
+            find(exchange, "leg_failed", purchase.charge, about_leg(exchange, purchase))
         send_free(exchange, "error", code.error_text, code)
         return None
     exchange.emit("content", reply(exchange, wanted), purchase, made.ref.charge)
@@ -176,23 +176,6 @@ def _answer_again(
     purchase = exchange.purchase("mt", wanted.tariff, wanted.service, wanted.assignment.keyword)
     exchange.emit("content", reply(exchange, wanted), purchase, None)
     return message if isinstance(message, ChargeAuthorized) else None
-
-
-def _leg_failed(exchange: Exchange, purchase: Purchase) -> None:
-    """Find that the operator charges the message, and its answer is refused."""
-    mo = exchange.mo
-    about = About(
-        consumer=mo.consumer,
-        short_code=mo.short_code,
-        operator=mo.operator,
-        merchant=purchase.service.merchant if purchase.service else None,
-        mo=mo.mo,
-        charge=purchase.charge,
-        leg="mt",
-        test=purchase.test,
-    )
-    book = exchange.known.book
-    exchange.beside(opened(book, "leg_failed", purchase.charge, about, mo.occurred_at))
 
 
 def _matched(exchange: Exchange, wanted: Wanted) -> KeywordMatched:

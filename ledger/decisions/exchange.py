@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from ledger.decisions import outbound as on_its_way
 from ledger.decisions import spending, subscription
 from ledger.decisions.answering import FingerprintOf, answer
-from ledger.decisions.asked import Asked, read, says_stop, service_named, stop_word_after
+from ledger.decisions.asked import Asked, says_stop, service_named, stop_word_after
 from ledger.decisions.legs import charge_message, charges_messages
 from ledger.decisions.stopping import contact, stop
-from ledger.decisions.story import Exchange, Known, Mo, mt_id
+from ledger.decisions.story import Exchange, Mo, mt_id
 from ledger.facts.base import Draft, Fact
 from ledger.facts.consent import OptedOut, OptOutLifted
 from ledger.facts.registry import stored_name
@@ -32,11 +32,6 @@ _ORPHANS = frozenset({stored_name(DeliveryOrphaned)})
 _MATCHES = frozenset({stored_name(KeywordMatched)})
 _BEFORE = _MATCHES | {stored_name(MoReceived), stored_name(DuplicateSuspected)}
 """What a message may repeat."""
-
-
-def asked_by(mo: Mo, known: Known) -> Asked:
-    """Read what a message asks for, before any history."""
-    return read(mo, known)
 
 
 def rests_on(asked: Asked) -> Query:

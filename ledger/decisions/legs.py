@@ -87,26 +87,15 @@ def _captured(made: ChargeAuthorized) -> ChargeCaptured:
 
 
 def _find(exchange: Exchange, purchase: Purchase, kind: FindingKind) -> None:
-    mo = exchange.mo
-    about = About(
-        consumer=mo.consumer,
-        short_code=mo.short_code,
-        operator=mo.operator,
-        merchant=purchase.service.merchant if purchase.service else None,
-        mo=mo.mo,
-        charge=purchase.charge,
-        leg="mo",
-        amount=purchase.price,
-        currency=purchase.tariff.fact.currency,
-        test=purchase.test,
+    about = about_leg(exchange, purchase)._replace(
+        amount=purchase.price, currency=purchase.tariff.fact.currency
     )
-    exchange.beside(opened(exchange.known.book, kind, purchase.charge, about, mo.occurred_at))
+    find(exchange, kind, purchase.charge, about)
 
 
 def _find_unpriced(exchange: Exchange) -> None:
     """Find that the operator may charge a message at a price that nobody told us."""
     mo, book = exchange.mo, exchange.known.book
-    charge_id = derived_id(book, "charge", mo.mo, "mo")
     about = About(
         consumer=mo.consumer,
         short_code=mo.short_code,
@@ -115,4 +104,24 @@ def _find_unpriced(exchange: Exchange) -> None:
         leg="mo",
         test=exchange.test,
     )
-    exchange.beside(opened(book, "leg_not_booked", charge_id, about, mo.occurred_at))
+    find(exchange, "leg_not_booked", derived_id(book, "charge", mo.mo, "mo"), about)
+
+
+def about_leg(exchange: Exchange, purchase: Purchase) -> About:
+    """Point a finding at one leg of a message, of no amount."""
+    return About(
+        consumer=purchase.consumer,
+        short_code=purchase.short_code,
+        operator=purchase.operator,
+        merchant=purchase.service.merchant if purchase.service else None,
+        mo=exchange.mo.mo,
+        charge=purchase.charge,
+        leg=purchase.leg,
+        test=purchase.test,
+    )
+
+
+def find(exchange: Exchange, kind: FindingKind, subject: str, about: About) -> None:
+    """Open a finding beside what follows from the message."""
+    at, book = exchange.mo.occurred_at, exchange.known.book
+    exchange.beside(opened(book, kind, subject, about, at))

@@ -11,10 +11,7 @@ from ledger.decisions.standing import Charge, charge_of
 from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Fact
 from ledger.facts.charges import (
-    ChargeAuthorized,
-    ChargeCaptured,
     ChargeReleased,
-    ChargeUnresolved,
 )
 from ledger.facts.consent import OptedOut
 from ledger.facts.handover import MtCancelled, MtCancelReason
@@ -30,9 +27,6 @@ _ENDED_BY_STOP: dict[MtKind, Stopped] = {
     "tariff_notice": "replies",
 }
 """As what the country's rule on STOP knows a message that nobody had just asked for."""
-
-
-_Moves = ChargeAuthorized | ChargeCaptured | ChargeReleased | ChargeUnresolved
 
 
 def cancel(
@@ -148,9 +142,7 @@ def _allowance_gone(pushed: Pushed, facts: Iterable[Fact], rules: Rules, now: da
 def charge_on(pushed: Pushed, facts: Iterable[Fact]) -> Charge | None:
     """Give where the charge stands that rides on a message."""
     charge = pushed.emitted.ref.charge
-    return charge_of(
-        fact for fact in facts if isinstance(fact, _Moves) and fact.ref.charge == charge
-    )
+    return charge_of(facts, charge) if charge is not None else None
 
 
 def _released(charge: Charge, mt: str, facts: Sequence[Fact], at: datetime, zone: str) -> Draft:
