@@ -68,7 +68,7 @@ schema: .venv/.ready ## Write migrations/schema.sql again, after a new migration
 	@$(BIN)/python -m api.schema
 
 lock: .venv/.ready ## Resolve the dependencies again into requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --upgrade --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --extra tracing --universal --generate-hashes --upgrade --quiet -o requirements.lock
 
 clean: ## Remove what tools leave behind; never .obole, which holds data and keys
 	@rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .pytest_cache .ruff_cache

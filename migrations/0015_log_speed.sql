@@ -1,0 +1,1 @@
+-- The log, quicker: kept for its change.

@@ -1,0 +1,1 @@
+-- Rows by caller: kept for its change.

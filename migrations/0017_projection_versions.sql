@@ -1,0 +1,1 @@
+-- Projections: versions beside each other, and leases of workers; kept for its change.

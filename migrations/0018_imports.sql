@@ -1,0 +1,1 @@
+-- Imports: how far each file came; kept for its change.

@@ -1,0 +1,1 @@
+-- The archive: ranges that left; kept for its change.
