@@ -5,6 +5,7 @@ The status is 1 if a promise was broken, or if a control kept it.
 
 import argparse
 import json
+import logging
 import os
 import shlex
 import sys
@@ -13,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from tests.torture.kill import Kill
 from tests.torture.report import Outcome, data, page, told
 from tests.torture.trial import Say, Scale, Skipped, Trial, Verdict
 
-TRIALS: Sequence[Trial] = ()
+TRIALS: Sequence[Trial] = (Kill(),)
 """Every trial, in the order of the table."""
 
 RESULTS = "RESULTS.md"
@@ -25,6 +27,7 @@ Run = Callable[[Scale, int, Say], Verdict]
 
 def main(arguments: Sequence[str]) -> int:
     """Run what was asked for and tell of it."""
+    logging.disable(logging.ERROR)  # a server that is killed is told about again and again
     asked = _parser().parse_args(arguments)
     seed = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(4))
     chosen = [one for one in TRIALS if not asked.only or one.name in asked.only]
