@@ -50,6 +50,11 @@ class Caller(NamedTuple):
         return Origin(self.name, f"key:{self.grant.key}", self.request)
 
 
+def caller_of(request: Request) -> Caller:
+    """Give who was admitted for this request, by the route's `Allow`."""
+    return cast("Caller", request.state.caller)
+
+
 class Query:
     """A query string as bytes; of a name that comes twice the first value counts."""
 
@@ -106,7 +111,9 @@ class Allow:
         book, grant = await _admit(face_of(request).books, name, presented)
         if grant.role not in self.roles or not _of_its_own(grant, request.path_params):
             raise NotAllowed
-        return Caller(name, book, grant, secrets.token_hex(16))
+        caller = Caller(name, book, grant, secrets.token_hex(16))
+        request.state.caller = caller
+        return caller
 
 
 def _of_its_own(grant: AccessGranted, path: Mapping[str, str]) -> bool:

@@ -167,7 +167,7 @@ async def get_payout_facts(
     """Read the facts that a line consists of; their shares sum to the line."""
     books = face_of(request).books
     await check_registered(caller.book.desk, merchant, books.clock())
-    wanted = Wanted(caller.name, merchant, period_of(month), place.line)
+    wanted = Wanted(caller.name, merchant, period_of(month), place.line, reader.viewer)
     found = await reader.ask_with(
         lines.PROJECTION, lambda one: lines.page_of(one, wanted, place.after, place.limit)
     )

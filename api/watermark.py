@@ -1,7 +1,8 @@
 """Up to where an answer is complete, told in its headers; and waiting for a position.
 
 A reader that has just written names the position it got, in `at_least` or `Obole-At-Least`, and
-is answered when that is reached, or told how far it came.
+is answered when that is reached, or told how far it came. What it is told is read on its behalf,
+so that the database itself gives no more than its key opens.
 """
 
 import asyncio
@@ -15,19 +16,21 @@ from psycopg import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access import face_of
+from api.access import caller_of, face_of
 from api.shapes import Position
 from ledger.keyring import Pool
 from ledger.log.rows import StoredRow
-from ledger.log.scripts import asking_head, picking, ranging
+from ledger.log.scripts import asking_head, picking
 from ledger.log.writer import run_async
 from ledger.words import instant_text
 from projections.reading import (
     Answer,
     NotReached,
     Read,
+    Viewer,
     Watermark,
     answer_async,
+    shown_range,
     wait_for_async,
 )
 
@@ -67,15 +70,24 @@ class Reader:
         wanted = max(at_least, obole_at_least)
         book = str(request.path_params["book"])
         self._reach = _Reach(face.books.pool, book, wanted, face.wait_seconds)
+        self._request = request
         self._response = response
+
+    @property
+    def viewer(self) -> Viewer:
+        """On whose behalf this reads: known once the caller was admitted."""
+        grant = caller_of(self._request).grant
+        return Viewer(self._reach.book, grant.role, grant.merchant or "", grant.gateway or "")
 
     async def ask(self, read: Read[T]) -> T:
         """Ask a projection, once it is where it must be.
 
         Raises: NotProjected, NotReached.
         """
-        book = self._reach.book
-        return await self.ask_with(read.projection, lambda one: answer_async(one, book, read))
+        book, viewer = self._reach.book, self.viewer
+        return await self.ask_with(
+            read.projection, lambda one: answer_async(one, book, read, viewer)
+        )
 
     async def ask_with(
         self, projection: str, ask: Callable[[AsyncConnection], Awaitable[Answer[T]]]
@@ -108,9 +120,9 @@ class Reader:
             return behind.watermark
 
     async def log_after(self, after: int, upto: int) -> list[StoredRow]:
-        """Read every fact after one position up to another."""
+        """Read every fact after one position up to another that the caller may see."""
         async with self._reach.pool.connection() as connection:
-            return await run_async(connection, ranging(self._reach.book, after, upto))
+            return await shown_range(connection, self.viewer, after, upto)
 
     async def mark_head(self, head: int) -> dict[str, str]:
         """Mark an answer from the log, complete up to `head`."""

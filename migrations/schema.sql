@@ -64,6 +64,12 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.caller(setting text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN NULLIF(current_setting(('obole.'::text || setting), true), ''::text);
+
+COMMENT ON FUNCTION public.caller(setting text) IS 'On whose behalf this transaction reads; null where it does not say.';
+
 CREATE FUNCTION public.ensure_partitions(of_book text, upto bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -273,6 +279,22 @@ CREATE TABLE public.facts (
 PARTITION BY RANGE (book text_pattern_ops, "position");
 
 COMMENT ON TABLE public.facts IS 'What happened, for ever: no row is changed or removed.';
+
+CREATE VIEW public.facts_shown WITH (security_barrier='true') AS
+ SELECT book,
+    "position",
+    recorded_at,
+    type,
+    tags,
+    data
+   FROM public.facts
+  WHERE ((book = ( SELECT public.caller('book'::text) AS caller)) AND
+        CASE ( SELECT public.caller('role'::text) AS caller)
+            WHEN 'merchant'::text THEN (tags @> ARRAY[('merchant:'::text || ( SELECT public.caller('merchant'::text) AS caller))])
+            ELSE (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'regulator'::text, 'admin'::text]))
+        END);
+
+COMMENT ON VIEW public.facts_shown IS 'The facts that the caller may see: of its book, and a merchant''s own.';
 
 CREATE TABLE public.findings (
     book text NOT NULL,
@@ -620,6 +642,102 @@ CREATE TRIGGER heads_go_forward BEFORE UPDATE ON public.heads FOR EACH ROW WHEN 
 
 ALTER TABLE public.heads ENABLE ALWAYS TRIGGER heads_go_forward;
 
+ALTER TABLE public.addresses ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY application_does_its_work ON public.addresses TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.balances TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.charges TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.data_keys TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.expected TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.findings TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.merchant_accounts TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.opt_outs TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.outbox TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.pseudonym_keys TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.rates TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.solicitation_counters TO obole_app USING (true);
+
+CREATE POLICY application_does_its_work ON public.subscriptions TO obole_app USING (true);
+
+ALTER TABLE public.balances ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY callers_see_their_book ON public.balances FOR SELECT TO obole_reader USING (((book = ( SELECT public.caller('book'::text) AS caller)) AND (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'regulator'::text, 'admin'::text]))));
+
+CREATE POLICY callers_see_their_book ON public.expected FOR SELECT TO obole_reader USING (((book = ( SELECT public.caller('book'::text) AS caller)) AND (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'admin'::text]))));
+
+CREATE POLICY callers_see_their_book ON public.findings FOR SELECT TO obole_reader USING (((book = ( SELECT public.caller('book'::text) AS caller)) AND (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'regulator'::text, 'admin'::text]))));
+
+CREATE POLICY callers_see_their_book ON public.opt_outs FOR SELECT TO obole_reader USING (((book = ( SELECT public.caller('book'::text) AS caller)) AND (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'regulator'::text, 'admin'::text]))));
+
+CREATE POLICY callers_see_their_own ON public.charges FOR SELECT TO obole_reader USING (((book = ( SELECT public.caller('book'::text) AS caller)) AND
+CASE ( SELECT public.caller('role'::text) AS caller)
+    WHEN 'merchant'::text THEN (merchant = ( SELECT public.caller('merchant'::text) AS caller))
+    ELSE (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'regulator'::text, 'admin'::text]))
+END));
+
+CREATE POLICY callers_see_their_own ON public.merchant_accounts FOR SELECT TO obole_reader USING (((book = ( SELECT public.caller('book'::text) AS caller)) AND
+CASE ( SELECT public.caller('role'::text) AS caller)
+    WHEN 'merchant'::text THEN (merchant = ( SELECT public.caller('merchant'::text) AS caller))
+    ELSE (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'regulator'::text, 'admin'::text]))
+END));
+
+CREATE POLICY callers_see_their_own ON public.outbox FOR SELECT TO obole_reader USING (((book = ( SELECT public.caller('book'::text) AS caller)) AND
+CASE ( SELECT public.caller('role'::text) AS caller)
+    WHEN 'gateway'::text THEN (gateway = ( SELECT public.caller('gateway'::text) AS caller))
+    ELSE (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'admin'::text]))
+END));
+
+CREATE POLICY callers_see_their_own ON public.rates FOR SELECT TO obole_reader USING (((book = ( SELECT public.caller('book'::text) AS caller)) AND
+CASE ( SELECT public.caller('role'::text) AS caller)
+    WHEN 'merchant'::text THEN (merchant = ( SELECT public.caller('merchant'::text) AS caller))
+    ELSE (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'admin'::text]))
+END));
+
+CREATE POLICY callers_see_their_own ON public.solicitation_counters FOR SELECT TO obole_reader USING (((book = ( SELECT public.caller('book'::text) AS caller)) AND
+CASE ( SELECT public.caller('role'::text) AS caller)
+    WHEN 'merchant'::text THEN (merchant = ( SELECT public.caller('merchant'::text) AS caller))
+    ELSE (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['regulator'::text, 'admin'::text]))
+END));
+
+CREATE POLICY callers_see_their_own ON public.subscriptions FOR SELECT TO obole_reader USING (((book = ( SELECT public.caller('book'::text) AS caller)) AND
+CASE ( SELECT public.caller('role'::text) AS caller)
+    WHEN 'merchant'::text THEN (merchant = ( SELECT public.caller('merchant'::text) AS caller))
+    ELSE (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'regulator'::text, 'admin'::text]))
+END));
+
+ALTER TABLE public.charges ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.data_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.expected ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.findings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.merchant_accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.opt_outs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.pseudonym_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.rates ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.solicitation_counters ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
+
 GRANT ALL ON SCHEMA public TO obole_owner;
 
 REVOKE ALL ON FUNCTION public.add_partition(of_book text, n bigint) FROM PUBLIC;
@@ -638,31 +756,43 @@ GRANT ALL ON FUNCTION public.open_book(of_book text) TO obole_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.addresses TO obole_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.balances TO obole_app;
+GRANT SELECT ON TABLE public.balances TO obole_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.charges TO obole_app;
+GRANT SELECT ON TABLE public.charges TO obole_reader;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.data_keys TO obole_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.expected TO obole_app;
+GRANT SELECT ON TABLE public.expected TO obole_reader;
 
 GRANT SELECT,INSERT ON TABLE public.facts TO obole_app;
 
+GRANT SELECT ON TABLE public.facts_shown TO obole_reader;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.findings TO obole_app;
+GRANT SELECT ON TABLE public.findings TO obole_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.merchant_accounts TO obole_app;
+GRANT SELECT ON TABLE public.merchant_accounts TO obole_reader;
 
 GRANT SELECT ON TABLE public.migrations TO obole_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.opt_outs TO obole_app;
+GRANT SELECT ON TABLE public.opt_outs TO obole_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO obole_app;
+GRANT SELECT ON TABLE public.outbox TO obole_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.projection_positions TO obole_app;
 
 GRANT SELECT,INSERT ON TABLE public.pseudonym_keys TO obole_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rates TO obole_app;
+GRANT SELECT ON TABLE public.rates TO obole_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.solicitation_counters TO obole_app;
+GRANT SELECT ON TABLE public.solicitation_counters TO obole_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO obole_app;
+GRANT SELECT ON TABLE public.subscriptions TO obole_reader;

@@ -1,12 +1,17 @@
 """Reads projections: every answer with its watermark, out of the same snapshot.
 
+What is read for a caller is read as the database's role `obole_reader`, which sees what the
+settings of the transaction allow: a question that forgets to ask for a merchant's own rows is
+answered with those alone. See `migrations/0016_row_level_security.sql`.
+
 ReadError
 ├── NotProjected    the projection has never run in this book: unknown is not the same as none
 └── NotReached      it did not come to the position that was asked for in time, or is parked
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic, sleep
@@ -14,6 +19,8 @@ from typing import Any, Generic, LiteralString, NamedTuple, TypeVar
 
 from psycopg import AsyncConnection, Connection
 from psycopg.rows import tuple_row
+
+from ledger.log.rows import StoredRow
 
 T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
@@ -26,6 +33,28 @@ LEFT JOIN facts ON reached.book = facts.book AND reached.position = facts.positi
 WHERE reached.book = %s AND reached.projection = %s
 ORDER BY reached.version DESC
 LIMIT 1
+"""
+# The last of them takes the rights away, so that nothing can be read between them.
+_BECOME_READER: LiteralString = """
+SELECT
+    set_config('obole.book', %(book)s, TRUE),
+    set_config('obole.role', %(role)s, TRUE),
+    set_config('obole.merchant', %(merchant)s, TRUE),
+    set_config('obole.gateway', %(gateway)s, TRUE),
+    set_config('role', 'obole_reader', TRUE)
+"""
+_BECOME_APPLICATION: LiteralString = "SELECT set_config('role', 'obole_app', TRUE)"
+_SHOWN_RANGE: LiteralString = """
+SELECT position, recorded_at, type, tags, data
+FROM facts_shown
+WHERE book = %s AND position > %s AND position <= %s
+ORDER BY position
+"""
+_SHOWN_AT: LiteralString = """
+SELECT position, recorded_at, type, tags, data
+FROM facts_shown
+WHERE book = %s AND position = ANY(%s)
+ORDER BY position
 """
 
 _FIRST_PAUSE = 0.005
@@ -42,6 +71,15 @@ class Watermark(NamedTuple):
     """When the fact at that position was recorded; none before the first."""
     parked_position: int | None
     """The fact at which the projection stands still, if it does."""
+
+
+class Viewer(NamedTuple):
+    """On whose behalf something is read; of a role without a merchant or gateway they are empty."""
+
+    book: str
+    role: str
+    merchant: str = ""
+    gateway: str = ""
 
 
 class ReadError(Exception):
@@ -98,16 +136,59 @@ def answer(connection: Connection, book: str, read: Read[T]) -> Answer[T]:
     return Answer(watermark, read.shape(rows))
 
 
-async def answer_async(connection: AsyncConnection, book: str, read: Read[T]) -> Answer[T]:
-    """Ask as `answer` does, without blocking the event loop."""
+async def answer_async(
+    connection: AsyncConnection, book: str, read: Read[T], viewer: Viewer | None = None
+) -> Answer[T]:
+    """Ask as `answer` does, without blocking the event loop; for a viewer, who sees its own."""
     cursor = connection.cursor(row_factory=tuple_row)
     async with connection.transaction():
         await cursor.execute(_SNAPSHOT)
         await cursor.execute(_WATERMARK, (book, read.projection))
         watermark = _watermark(book, read.projection, await cursor.fetchall())
-        await cursor.execute(read.sql, {**read.params, "book": book})
-        rows = await cursor.fetchall()
+        async with acting(connection, viewer):
+            await cursor.execute(read.sql, {**read.params, "book": book})
+            rows = await cursor.fetchall()
     return Answer(watermark, read.shape(rows))
+
+
+@asynccontextmanager
+async def acting(connection: AsyncConnection, viewer: Viewer | None) -> AsyncGenerator[None]:
+    """Read for a viewer in the block, within a transaction; without one, as the application.
+
+    Where the block fails, so does the transaction, and its settings go with it.
+    """
+    if viewer is None:
+        yield
+        return
+    await connection.execute(_BECOME_READER, viewer._asdict())
+    yield
+    await connection.execute(_BECOME_APPLICATION)
+
+
+async def shown_range(
+    connection: AsyncConnection, viewer: Viewer, after: int, upto: int
+) -> list[StoredRow]:
+    """Read the facts after one position up to another, as far as the viewer may see them."""
+    return await _shown(connection, viewer, _SHOWN_RANGE, (viewer.book, after, upto))
+
+
+async def shown_at(
+    connection: AsyncConnection, viewer: Viewer, positions: Sequence[int]
+) -> list[StoredRow]:
+    """Read the facts at some positions, as far as the viewer may see them, in their order."""
+    return await _shown(connection, viewer, _SHOWN_AT, (viewer.book, list(positions)))
+
+
+async def _shown(
+    connection: AsyncConnection, viewer: Viewer, sql: LiteralString, params: Sequence[Any]
+) -> list[StoredRow]:
+    async with connection.transaction(), acting(connection, viewer):
+        cursor = await connection.execute(sql, params, binary=True)
+        rows = await cursor.fetchall()
+    return [
+        StoredRow(viewer.book, position, recorded_at, type_, tuple(tags), data)
+        for position, recorded_at, type_, tags, data in rows
+    ]
 
 
 def wait_for(

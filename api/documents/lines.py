@@ -31,7 +31,7 @@ from ledger.postings import Account, postings
 from projections.charges import lines as members
 from projections.charges.lines import Member, Members
 from projections.charges.read import PageEnd, Period
-from projections.reading import Answer, Read, answer_async
+from projections.reading import Answer, Read, Viewer, answer_async, shown_at
 
 Line = Literal["pending", "unresolved", "released", "earned", "refunded", "written_off"]
 T = TypeVar("T")
@@ -61,6 +61,8 @@ class Wanted(NamedTuple):
     merchant: str
     period: Period
     line: Line
+    viewer: Viewer | None = None
+    """On whose behalf it is opened; none: ours."""
 
 
 class LineFact(NamedTuple):
@@ -109,7 +111,7 @@ async def page(
     taken = _TAKEN.get(wanted.line)
     # Of what was taken back the projection only tells how far it is.
     asked = _charges(wanted, after, 1 if taken else limit)
-    watermark, found = await answer_async(connection, wanted.book, asked)
+    watermark, found = await answer_async(connection, wanted.book, asked, wanted.viewer)
     if taken is None:
         return Answer(watermark, Page(await _of(connection, wanted, found.charges), found.end))
     facts = await _taken(connection, wanted, taken, watermark.position)
@@ -130,7 +132,11 @@ async def _of(connection: AsyncConnection, wanted: Wanted, charges: list[Member]
     """Read the fact that put each charge where it stands."""
     book, line = wanted.book, wanted.line
     places = [one.authorized_position if line == "pending" else one.position for one in charges]
-    rows = await run_async(connection, picking(book, places))
+    rows = (
+        await run_async(connection, picking(book, places))
+        if wanted.viewer is None
+        else await shown_at(connection, wanted.viewer, places)
+    )
     found = {one.position: one for one in map(REGISTRY.decode, rows)}
     facts: list[LineFact] = []
     for charge, place in zip(charges, places, strict=True):
