@@ -11,6 +11,7 @@ from pathlib import Path
 from api.embedded import Embedded
 from tests.support.database import new_server
 from tests.torture.checks import examined
+from tests.torture.cluster import children_of
 from tests.torture.hasty import Hasty
 from tests.torture.load import Load
 from tests.torture.processes import Ledger, rest, serving, urls_of
@@ -139,15 +140,6 @@ def postmaster(server: Embedded) -> int:
         if b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes():
             return pid
     return 0
-
-
-def children_of(pid: int) -> list[int]:
-    """List a process's children; of a process that is gone, none."""
-    try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
-    return [int(child) for child in listed.split()]
 
 
 def end(pid: int) -> None:

@@ -73,7 +73,7 @@ class Told:
 
     def snapshot(self) -> "Told":
         """Give what was told so far, apart from what comes later."""
-        return Told(set(self.attempted), dict(self.messages), set(self.receipts))
+        return Told(messages=dict(self.messages), receipts=set(self.receipts))
 
 
 class Load:
@@ -103,8 +103,13 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        self.stop()
+
+    def stop(self) -> None:
+        """Let every client finish what it asks for, and end."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
 
     def _run(self) -> None:
         asyncio.run(self._all())

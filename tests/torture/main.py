@@ -15,10 +15,11 @@ from pathlib import Path
 from time import monotonic
 
 from tests.torture.kill import Kill
+from tests.torture.power import Power
 from tests.torture.report import Outcome, data, page, told
 from tests.torture.trial import Say, Scale, Skipped, Trial, Verdict
 
-TRIALS: Sequence[Trial] = (Kill(),)
+TRIALS: Sequence[Trial] = (Kill(), Power())
 """Every trial, in the order of the table."""
 
 RESULTS = "RESULTS.md"

@@ -88,7 +88,7 @@ class Service:
 
     def words(self) -> str:
         """Give the end of what it said."""
-        return "\n".join(self._file.read_text(errors="replace").splitlines()[-12:])
+        return " / ".join(self._file.read_text(errors="replace").splitlines()[-3:])
 
 
 class Ledger:
@@ -99,21 +99,25 @@ class Ledger:
         self.failures: list[str] = []
 
     def tend(self) -> None:
-        """Start again what was killed. What ended by itself is a failure, and started again."""
+        """Start again what was killed; what ended by itself is a failure."""
         for service in (self.api, self.worker):
+            if service.ended and service.starts > service.kills:
+                service.kills += 1
+                self.failures.append(f"{service.name} ended by itself: {service.words()}")
             if service.ended:
-                if service.starts > service.kills:
-                    service.kills += 1
-                    self.failures.append(f"{service.name} ended by itself:\n{service.words()}")
                 service.start()
 
     def until(
         self, wanted: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS
     ) -> bool:
-        """Tend, until something is so; what does not come about in time is a failure."""
-        if awaited(lambda: self.tend() or wanted(), seconds):
-            return True
-        self.failures.append(f"after {seconds:.0f} seconds still not {what}:\n{self.api.words()}")
+        """Tend, until something is so; what does not come about in time is a failure.
+
+        Once something has failed nothing more is waited for.
+        """
+        if awaited(lambda: bool(self.tend() or self.failures or wanted()), seconds):
+            return not self.failures
+        words = self.api.words()
+        self.failures.append(f"after {seconds:.0f} seconds still not {what}; the API: {words}")
         return False
 
     def ready(self) -> bool:
