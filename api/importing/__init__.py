@@ -1,0 +1,1 @@
+"""Import: a file or a body of many lines, each recorded as if it had come by itself."""
