@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import cast
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -21,6 +23,7 @@ def until_stopped(
     `with_parent` also wants one when standard input ends, as it does when whoever started us
     dies in whatever way; standard input is then a pipe.
     """
+    raise_files()
 
     async def run() -> None:
         stop = asyncio.Event()
@@ -36,6 +39,17 @@ def until_stopped(
             runner.run(run())
         except BaseExceptionGroup as group:
             raise _the_one(group) from group
+
+
+def raise_files() -> None:
+    """Take as many open files as this process may have: each connection is one.
+
+    A shell gives 1,024, where the system would allow far more; idle connections alone could then
+    keep everybody else out.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS promises more than it gives
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _the_one(error: BaseException) -> BaseException:
