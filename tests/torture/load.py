@@ -64,8 +64,9 @@ class Told:
     failures: list[str] = field(default_factory=list)
     silence: float = 0.0
     """The longest time, in seconds, in which nothing was acknowledged."""
-    waits: list[float] = field(default_factory=list)
-    """How long each acknowledged message took, in seconds, its repetitions included."""
+    waits: list[tuple[int, float]] = field(default_factory=list)
+    """Of each message that was acknowledged for the first time: the how-manieth it was to be
+    begun, and how many milliseconds it took, all repetitions included."""
 
     @property
     def acknowledged(self) -> int:
@@ -90,6 +91,7 @@ class Load:
         clock: Clock = wall_clock,
     ) -> None:
         self.told = Told()
+        self.begun = 0
         self._port, self._key, self._seed = port, key, seed
         self._clients, self._pause, self._clock = clients, pause, clock
         self._last = monotonic()
@@ -110,6 +112,10 @@ class Load:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
+
+    def waits_of(self, begun: int) -> list[float]:
+        """Give the waits, in milliseconds, of messages begun after the first so many."""
+        return [wait for number, wait in list(self.told.waits) if number > begun]
 
     def _run(self) -> None:
         asyncio.run(self._all())
@@ -154,11 +160,13 @@ class Load:
     async def _hand_over(self, line: Line, message: Message) -> str | None:
         """Send a message until it is acknowledged; gives where its receipts go, if it has any."""
         self.told.attempted.add(message.id)
-        began = monotonic()
+        self.begun += 1
+        number, began = self.begun, monotonic()
         said = await self._insist(line, message.path)
         if said is None:
             return None
-        self.told.waits.append(monotonic() - began)
+        if message.id not in self.told.messages:
+            self.told.waits.append((number, 1000 * (monotonic() - began)))
         url = said.headers.get("x-kannel-dlr-url", "")
         (mt,) = parse_qs(urlsplit(url).query).get("mt", [""])
         before = self.told.messages.setdefault(message.id, mt)
@@ -199,6 +207,6 @@ class Load:
 
 
 def percentile(waits: Sequence[float], part: float) -> float:
-    """Give the wait, in milliseconds, that this part of all waits does not exceed."""
+    """Give the wait that this part of all waits does not exceed."""
     ordered = sorted(waits) or [0.0]
-    return 1000 * ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]

@@ -14,12 +14,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from tests.torture.clocks import Clocks
+from tests.torture.full import Full
+from tests.torture.idle import Idle
 from tests.torture.kill import Kill
 from tests.torture.power import Power
 from tests.torture.report import Outcome, data, page, told
+from tests.torture.slow import Slow
+from tests.torture.storms import Storms
 from tests.torture.trial import Say, Scale, Skipped, Trial, Verdict
 
-TRIALS: Sequence[Trial] = (Kill(), Power())
+TRIALS: Sequence[Trial] = (
+    Kill(),
+    Power(),
+    Full(),
+    Slow(),
+    Storms(),
+    Clocks(),
+    Idle(),
+)
 """Every trial, in the order of the table."""
 
 RESULTS = "RESULTS.md"

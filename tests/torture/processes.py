@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -54,7 +55,12 @@ class Service:
         self._command = [sys.executable, *PROGRAM, *arguments]
         self._environ = environ
         self._file = folder / f"{name}.log"
+        self._files: tuple[int, int] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+
+    def may_open(self, files: tuple[int, int]) -> None:
+        """Let it begin with so many open files, and raise that itself to so many."""
+        self._files = files
 
     @property
     def pid(self) -> int:
@@ -78,6 +84,8 @@ class Service:
                 env=self._environ,
                 start_new_session=True,
             )
+        if self._files:
+            resource.prlimit(self._process.pid, resource.RLIMIT_NOFILE, self._files)
 
     def kill(self) -> None:
         """Kill it and whatever it started, unasked."""
@@ -127,7 +135,10 @@ class Ledger:
 
 @contextmanager
 def serving(
-    urls: Urls, environ: Environ | None = None, clock: Clock = wall_clock
+    urls: Urls,
+    environ: Environ | None = None,
+    clock: Clock = wall_clock,
+    files: tuple[int, int] | None = None,
 ) -> Generator[Ledger]:
     """Migrate, open the book with the demonstration's catalogue, and serve it."""
     with ExitStack() as stack:
@@ -145,6 +156,8 @@ def serving(
         key = asyncio.run(_furnished(urls.app, served, clock))
         port = free_port()
         api = Service("api", ("api", "--port", str(port)), served, folder)
+        if files:
+            api.may_open(files)
         worker = Service("worker", ("work",), served, folder)
         ledger = Ledger(api, worker, port, key)
         for service in (api, worker):
