@@ -57,6 +57,9 @@ class _NoKeys:
     async def ensure(self, wanted: DataKeyId, address: str | None = None) -> bytes:
         raise AssertionError(f"{wanted}, its address given: {address is not None}; no keys here")
 
+    async def ensure_all(self, wanted: Mapping[DataKeyId, str | None]) -> Mapping[DataKeyId, bytes]:
+        raise AssertionError(f"{list(wanted)}: no keys here")
+
     async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
         raise AssertionError(f"{list(wanted)}: no keys here")
 

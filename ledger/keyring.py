@@ -128,12 +128,17 @@ class Keyring:
         while (key := self._recall(wanted)) is None:
             # Whoever knows the address may wait beside somebody who does not.
             self._waiting[wanted] = address or self._waiting.get(wanted)
-            # Waiting for a turn that has just ended would not yield to the loop, and never end.
-            if self._turn is None or self._turn.done():
-                self._turn = asyncio.create_task(self._ensure_waiting())
-                self._turn.add_done_callback(self._end_turn)
-            await asyncio.shield(self._turn)
+            await self._take_turn()
         return key
+
+    async def ensure_all(self, wanted: Mapping[DataKeyId, str | None]) -> Mapping[DataKeyId, bytes]:
+        """Give many data keys in one round trip, as `ensure` gives each; addresses by key."""
+        found: dict[DataKeyId, bytes] = {}
+        while missing := [one for one in wanted if not self._found(one, found)]:
+            for one in missing:
+                self._waiting[one] = wanted[one] or self._waiting.get(one)
+            await self._take_turn()
+        return found
 
     async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
         """Give the data keys that are there; one that was destroyed, or never made, is missing."""
@@ -155,6 +160,14 @@ class Keyring:
             cursor = await connection.execute(SELECT_ADDRESS, values)
             row = await cursor.fetchone()
         return None if row is None else self._unwrap(row[0], f"address/{consumer}").decode()
+
+    async def _take_turn(self) -> None:
+        """Wait for the turn under way, or begin one; what came too late for it waits again."""
+        # Waiting for a turn that has just ended would not yield to the loop, and never end.
+        if self._turn is None or self._turn.done():
+            self._turn = asyncio.create_task(self._ensure_waiting())
+            self._turn.add_done_callback(self._end_turn)
+        await asyncio.shield(self._turn)
 
     def _end_turn(self, ended: object) -> None:
         if self._turn is ended:
@@ -198,6 +211,13 @@ class Keyring:
             "months": [date.fromisoformat(f"{one.month}-01") for one in wanted],
             "kinds": [one.kind for one in wanted],
         }
+
+    def _found(self, one: DataKeyId, found: dict[DataKeyId, bytes]) -> bool:
+        """Tell whether a key is known, and keep it aside: the memory may be too small for all."""
+        key = found.get(one) or self._recall(one)
+        if key is not None:
+            found[one] = key
+        return key is not None
 
     def _recall(self, one: DataKeyId) -> bytes | None:
         key = self._known.get(one)

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from ledger.commands import traffic
 from ledger.commands.desk import ATTEMPTS, CatalogueMoved, FactRepeated
+from ledger.commands.messages import told
 from ledger.decisions.refusals import ConflictingDuplicate, RulesOutdated
 from ledger.facts.base import Draft
 from ledger.facts.charges import (
@@ -299,5 +299,5 @@ class TestLearning:
     def test_of_an_answer_says_nothing_for_a_message_without_one(self) -> None:
         book = in_memory()
         settled = book.add(service("late"))
-        found = book.run(traffic.answer(book.desk, "f" * 32, settled))
+        found = told("f" * 32, settled, {}.get)
         assert (found.mt, found.text, found.position) == (None, "", settled.head)

@@ -18,7 +18,7 @@ from ledger.facts.base import Draft, Fact, Recorded, Sealed
 from ledger.facts.registry import REGISTRY, FactRefused, Origin, fact_id, stored_name
 from ledger.facts.subscriptions import SubscriptionStarted
 from ledger.facts.tags import TRADE
-from ledger.log.batch import AnyRow
+from ledger.log.batch import AnyRow, Outcome
 from ledger.log.contract import AsyncLog
 from ledger.log.errors import LogOverloaded
 from ledger.log.rows import Interest, Query, Row, StoredRow
@@ -30,6 +30,9 @@ ATTEMPTS = 5
 """How often a command begins again before it gives up; each time something new was learnt."""
 
 Decide = Callable[[list[Recorded]], list[Draft]]
+
+Held = dict[DataKeyId, bytes | None]
+"""The data keys at hand; None for one that was destroyed, or never made."""
 
 
 class Keys(Protocol):
@@ -43,6 +46,10 @@ class Keys(Protocol):
 
         No address: a consumer who wrote before, whose address is kept already.
         """
+        ...
+
+    async def ensure_all(self, wanted: Mapping[DataKeyId, str | None]) -> Mapping[DataKeyId, bytes]:
+        """Give many data keys at once, as `ensure` gives each; addresses by key."""
         ...
 
     async def find(self, wanted: Iterable[DataKeyId]) -> Mapping[DataKeyId, bytes]:
@@ -153,7 +160,7 @@ class Desk:
         query: Query,
         decide: Decide,
         origin: Origin,
-        keys: Mapping[DataKeyId, bytes] | None = None,
+        keys: Mapping[DataKeyId, bytes | None] | None = None,
     ) -> Settled:
         """Decide on the facts that `query` names, seal what follows under `keys`, append it.
 
@@ -162,23 +169,46 @@ class Desk:
             FactRefused: a fact would not be readable; nothing was appended.
             FactRepeated: a fact of the same id is there already; nothing was appended.
         """
-        catalogue = self.catalogue
-        made: dict[bytes, Recorded] = {}
+        deciding = Deciding(self, decide, origin, keys or {})
+        return deciding.settled(await self.log.submit(query, deciding.rows))
 
-        def rows(history: Sequence[AnyRow]) -> list[Row]:
-            _hold_still(catalogue, history)
-            decoded = [REGISTRY.decode(row, self.book) for row in history]
-            new = [encode(draft, origin, keys or {}) for draft in decide(decoded)]
-            read_back = [_readable(row, self.book) for row in new]
-            _refuse_repeated(decoded, read_back)
-            made.update(zip((row.data for row in new), read_back, strict=True))
-            return new
 
-        outcome = await self.log.submit(query, rows)
+class Deciding:
+    """One decision on its way into the log: from stored rows to new ones, and what became of it."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        decide: Decide,
+        origin: Origin,
+        keys: Mapping[DataKeyId, bytes | None],
+    ) -> None:
+        self._book = desk.book
+        self._catalogue = desk.catalogue
+        self._decide = decide
+        self._origin = origin
+        self._keys = keys
+        self._made: dict[bytes, Recorded] = {}
+
+    def rows(self, history: Sequence[AnyRow]) -> list[Row]:
+        """Decide on rows.
+
+        Raises: as `Desk.settle`.
+        """
+        _hold_still(self._catalogue, history)
+        decoded = [REGISTRY.decode(row, self._book) for row in history]
+        new = [encode(draft, self._origin, self._keys) for draft in self._decide(decoded)]
+        read_back = [_readable(row, self._book) for row in new]
+        _refuse_repeated(decoded, read_back)
+        self._made.update(zip((row.data for row in new), read_back, strict=True))
+        return new
+
+    def settled(self, outcome: Outcome) -> Settled:
+        """Give what was read and what was recorded, now that it has its place."""
         return Settled(
             tuple(REGISTRY.decode(row) for row in outcome.history),
             tuple(
-                made[row.data]._replace(position=row.position, recorded_at=row.recorded_at)
+                self._made[row.data]._replace(position=row.position, recorded_at=row.recorded_at)
                 for row in outcome.appended
             ),
             outcome.head,
@@ -212,13 +242,15 @@ def _refuse_repeated(history: Iterable[Recorded], new: Sequence[Recorded]) -> No
         ids.add(one.id)
 
 
-def encode(draft: Draft, origin: Origin, keys: Mapping[DataKeyId, bytes]) -> Row:
+def encode(draft: Draft, origin: Origin, keys: Mapping[DataKeyId, bytes | None]) -> Row:
     """Turn a draft into a row, its text sealed under the data key of its own consumer."""
     if draft.text is None:
         return REGISTRY.encode(draft, origin)
-    key = data_key_of(draft.fact)
+    wanted = data_key_of(draft.fact)
+    key = keys[wanted]
+    assert key is not None, "nothing is sealed under a key that was destroyed"
     name = fact_id(origin.book, type(draft.fact), draft.fact.subject, draft.n)
-    return REGISTRY.encode(draft, origin, seal(keys[key], key, name, draft.text))
+    return REGISTRY.encode(draft, origin, seal(key, wanted, name, draft.text))
 
 
 def data_key_of(fact: Fact) -> DataKeyId:

@@ -44,6 +44,9 @@ class MemoryKeys:
             self.addresses.setdefault(wanted.consumer, address)
         return self.keys.setdefault(wanted, new_data_key())
 
+    async def ensure_all(self, wanted: Mapping[DataKeyId, str | None]) -> Mapping[DataKeyId, bytes]:
+        return {one: await self.ensure(one, address) for one, address in wanted.items()}
+
     async def address(self, consumer: str) -> str | None:
         return self.addresses.get(consumer)
 
