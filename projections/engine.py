@@ -10,14 +10,16 @@ from collections.abc import Sequence
 
 from psycopg import Connection
 
+from ledger.facts.base import Recorded
 from ledger.log.postgres import PostgresLog
 from projections import positions
-from projections.apply import Target, apply
+from projections.apply import AWAY, Target, apply
 from projections.fold import Context
 from projections.known import PROJECTIONS
 from projections.positions import Overtaken, Standing, Status
-from projections.source import Item, context_of, decoded
+from projections.source import Item, context_of, decoded, lines, uncollected
 from projections.table import Place, Projection
+from projections.together import Together
 
 _log = logging.getLogger(__name__)
 
@@ -104,14 +106,45 @@ class Engine:
         return False
 
     def _advance(self, position: int, members: Sequence[_Member], context: Context) -> int:
-        rows = self._log.follow(position, self._batch)
-        if rows:
-            items = decoded(rows, [projection.fold for projection, _ in members])
+        with uncollected():
+            rows = lines(self._connection, self.book, position, position + self._batch)
+            if rows:
+                items = decoded(rows, [projection.fold for projection, _ in members])
+                if not self._moved_together(members, items, rows[-1].position, context):
+                    self._move_each(members, items, rows[-1].position, context)
+            return len(rows)
+
+    def _moved_together(
+        self, members: Sequence[_Member], items: Sequence[Item], to: int, context: Context
+    ) -> bool:
+        """Take all of them on at once; not if a fact cannot be read, folded or written."""
+        facts = [item for item in items if isinstance(item, Recorded)]
+        if len(facts) < len(items):
+            return False
+        projections = [projection for projection, _ in members]
+        try:
+            folded = Together([one.fold for one in projections]).fold(facts, context)
             with self._connection.transaction():
-                for projection, standing in members:
-                    target = Target(Place(self._connection), self.book, projection, context)
-                    self._move(target, standing, items, rows[-1].position)
-        return len(rows)
+                standings = [standing for _, standing in members]
+                positions.move_together(self._connection, self.book, standings, to)
+                for projection, deltas in zip(projections, folded, strict=True):
+                    projection.table.write(Place(self._connection), self.book, deltas)
+        except (*AWAY, Overtaken):
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it is found again, one by one
+            _log.info(
+                "%s: from position %s each projection by itself", self.book, to, exc_info=True
+            )
+            return False
+        return True
+
+    def _move_each(
+        self, members: Sequence[_Member], items: Sequence[Item], to: int, context: Context
+    ) -> None:
+        with self._connection.transaction():
+            for projection, standing in members:
+                target = Target(Place(self._connection), self.book, projection, context)
+                self._move(target, standing, items, to)
 
     def _move(self, target: Target, standing: Standing, items: Sequence[Item], to: int) -> None:
         positions.move(self._connection, self.book, standing, to)

@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from ledger.facts.base import Fact, Recorded
 from ledger.facts.registry import AnyFact
+from projections.quick import plain_kind
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -48,6 +49,9 @@ class Fold(Generic[K, V]):
     """What one fact that is read does: rows' keys, each with its delta."""
     merge: Callable[[V, V], V]
     """The deltas of an earlier and of a later range on one row, as one; associative."""
+    sums: bool = False
+    """Whether deltas are tuples of numbers that add up, so that facts which are alike may be
+    counted first; see `projections.alike`."""
 
     def fold(self, facts: Sequence[Recorded], context: Context) -> dict[K, V]:
         """Give what facts, in the order of their positions, do together.
@@ -57,12 +61,37 @@ class Fold(Generic[K, V]):
         """
         deltas: dict[K, V] = {}
         for recorded in facts:
-            kind = type(recorded.fact)
-            if kind in self.reads:
+            if self.takes(recorded):
                 _gather(deltas, self.changes(recorded, context), self.merge)
-            elif kind not in self.ignores:
-                raise UnknownToTheFold(f"{self.name}: {kind.__name__}")
         return deltas
+
+    def fold_counted(self, counted: Iterable[tuple[Recorded, int]], context: Context) -> dict[K, V]:
+        """Give the same for a fold of sums, from the first of alike facts and their number.
+
+        Raises:
+            UnknownToTheFold: as `fold`.
+        """
+        deltas: dict[K, V] = {}
+        for recorded, number in counted:
+            if self.takes(recorded):
+                changes = self.changes(recorded, context)
+                _gather(
+                    deltas, ((key, _times(change, number)) for key, change in changes), self.merge
+                )
+        return deltas
+
+    def takes(self, recorded: Recorded) -> bool:
+        """Tell whether a fact is read, and not ignored.
+
+        Raises:
+            UnknownToTheFold: a fact is named neither as read nor as ignored.
+        """
+        kind = plain_kind(recorded.fact)
+        if kind in self.reads:
+            return True
+        if kind in self.ignores:
+            return False
+        raise UnknownToTheFold(f"{self.name}: {kind.__name__}")
 
     def combine(self, earlier: Deltas[K, V], later: Deltas[K, V]) -> dict[K, V]:
         """Give what two adjoining ranges do together."""
@@ -85,6 +114,13 @@ def facts_of(*subjects: ModuleType) -> frozenset[type[Fact]]:
     """
     names = {subject.__name__ for subject in subjects}
     return frozenset(fact for fact in AnyFact.__args__ if fact.__module__ in names)
+
+
+def _times(change: Any, number: int) -> Any:  # noqa: ANN401 - any named tuple of numbers
+    if number == 1:
+        return change
+    sums: tuple[int, ...] = change
+    return change._replace(**dict(zip(change._fields, [number * one for one in sums], strict=True)))
 
 
 def _gather(deltas: dict[K, V], changes: Iterable[tuple[K, V]], merge: Callable[[V, V], V]) -> None:

@@ -1,6 +1,6 @@
 """How far each projection has come: moved forward under a guard, parked, and told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import LiteralString, NamedTuple
 
@@ -27,6 +27,16 @@ ON CONFLICT DO NOTHING
 _MOVE: LiteralString = """
 UPDATE projection_positions SET position = %s
 WHERE book = %s AND projection = %s AND version = %s AND position = %s AND parked_at IS NULL
+"""
+_MOVE_TOGETHER: LiteralString = """
+UPDATE projection_positions AS reached SET position = %(to)s
+FROM unnest(%(projections)s::text [], %(versions)s::int []) AS moved (projection, version)
+WHERE
+    reached.book = %(book)s
+    AND reached.projection = moved.projection
+    AND reached.version = moved.version
+    AND reached.position = %(position)s
+    AND reached.parked_at IS NULL
 """
 _PARK: LiteralString = """
 UPDATE projection_positions SET
@@ -123,6 +133,25 @@ def move(connection: Connection, book: str, standing: Standing, to: int) -> None
     name, version, position, _ = standing
     if connection.execute(_MOVE, (to, book, name, version, position)).rowcount != 1:
         raise Overtaken(name)
+
+
+def move_together(
+    connection: Connection, book: str, standings: Sequence[Standing], to: int
+) -> None:
+    """Move projections that stand at one position as `move` does, in one statement.
+
+    Raises:
+        Overtaken: one of them no longer stands there.
+    """
+    values = {
+        "to": to,
+        "book": book,
+        "position": standings[0].position,
+        "projections": [one.projection for one in standings],
+        "versions": [one.version for one in standings],
+    }
+    if connection.execute(_MOVE_TOGETHER, values).rowcount != len(standings):
+        raise Overtaken(", ".join(one.projection for one in standings))
 
 
 def park(connection: Connection, book: str, standing: Standing, failure: Failure) -> None:

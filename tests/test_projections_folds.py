@@ -1,6 +1,8 @@
 """Folds: every fact is named, and rows do not depend on how the facts are batched."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import reduce
 from itertools import pairwise
 
@@ -8,10 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.facts.registry import AnyFact
+from ledger.facts.registry import REGISTRY, AnyFact
 from ledger.facts.traffic import MoReceived
+from ledger.words import local_day
+from projections.days import day_of
 from projections.fold import AnyFold, Context, Fold, UnknownToTheFold
 from projections.known import PROJECTIONS
+from projections.quick import PLAIN, QUICK
+from projections.source import Unreadable, decoded
+from projections.together import Together
 from tests.support.history import NOON, History, histories
 
 PARIS = Context("Europe/Paris")
@@ -62,3 +69,84 @@ class TestEveryFold:
         before = dict(earlier), dict(later)
         fold.combine(earlier, later)
         assert (earlier, later) == before
+
+
+class TestTogether:
+    """Folding for all projections at once, facts that are alike counted first."""
+
+    @given(history=histories())
+    def test_gives_what_each_fold_gives_by_itself(self, history: History) -> None:
+        facts = history.recorded
+        assert Together(FOLDS).fold(facts, PARIS) == [fold.fold(facts, PARIS) for fold in FOLDS]
+
+    @given(history=histories())
+    def test_gives_the_same_of_facts_that_were_read_quickly(self, history: History) -> None:
+        facts = decoded(history.rows, FOLDS)
+        exact = [REGISTRY.decode(row) for row in history.rows]
+        together = Together(FOLDS).fold(facts, PARIS)
+        for fold, found in zip(FOLDS, together, strict=True):
+            wanted = fold.fold(exact, PARIS)
+            assert found.keys() == wanted.keys()
+            assert [_shown(one) for one in found.values()] == [
+                _shown(one) for one in wanted.values()
+            ]
+
+    def test_refuses_a_fact_that_one_of_them_names_nowhere(self) -> None:
+        history = History()
+        history.exchange("a", NOON)
+        (first, *others) = FOLDS
+        blind = replace(first, ignores=first.ignores - {MoReceived})
+        with pytest.raises(UnknownToTheFold, match="MoReceived"):
+            Together([blind, *others]).fold(history.recorded, PARIS)
+
+
+def _shown(delta: object) -> str:
+    """Write a delta out, so that a fact equals the one of the same name that was read quickly."""
+    return repr(delta)
+
+
+class TestReadingQuickly:
+    """Reading facts without checking again what was checked when they were written."""
+
+    def test_knows_every_fact_but_those_whose_fields_are_of_several_shapes(self) -> None:
+        assert {kind.__name__ for kind in set(AnyFact.__args__) - set(QUICK)} == {"ContractAgreed"}
+        assert {PLAIN[quick] for quick in QUICK.values()} == set(QUICK)
+
+    @given(history=histories())
+    def test_reads_the_same(self, history: History) -> None:
+        facts = decoded(history.rows, [Fold("all", 1, frozenset(), frozenset(), iter, max)])
+        exact = [REGISTRY.decode(row) for row in history.rows]
+        assert [repr(one) for one in facts] == [repr(one) for one in exact]
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"{",
+            b"{}",
+            b'{"id":"x"},{"id":"y"}',
+            b'{"id":"x","actor":"a","fact":{"type":"book_opened.v1"}}',
+        ],
+    )
+    def test_leaves_the_others_readable_where_one_is_not(self, data: bytes) -> None:
+        history = History()
+        history.exchange("a", NOON)
+        rows = history.rows
+        rows[2] = rows[2]._replace(data=data)
+        found = decoded(rows, [Fold("all", 1, frozenset(), frozenset(), iter, max)])
+        assert [one.position for one in found if isinstance(one, Unreadable)] == [3]
+        assert len(found) == len(rows)
+
+
+class TestDays:
+    """Telling local days quickly."""
+
+    @given(
+        at=st.datetimes(
+            min_value=datetime(1980, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+            max_value=datetime(2037, 12, 31),  # noqa: DTZ001 - the same
+            timezones=st.just(UTC),
+        ),
+        zone=st.sampled_from(["Europe/Paris", "Europe/London", "America/St_Johns", "Asia/Beirut"]),
+    )
+    def test_are_the_local_ones(self, at: datetime, zone: str) -> None:
+        assert day_of(at, zone) == local_day(at, zone)

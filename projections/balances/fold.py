@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ledger.facts.base import Recorded
 from ledger.postings import NOT_POSTING, POSTING, postings
-from ledger.words import local_day
+from projections.days import day_of
 from projections.fold import Context, Fold
 
 
@@ -32,7 +32,7 @@ class Moved(NamedTuple):
 
 def _changes(recorded: Recorded, context: Context) -> Iterator[tuple[Account, Moved]]:
     assert recorded.recorded_at is not None, "only what is written is projected"
-    recorded_day = local_day(recorded.recorded_at, context.zone)
+    recorded_day = day_of(recorded.recorded_at, context.zone)
     for line in postings(recorded.fact):
         account = Account(
             line.account.value, line.party, line.currency, line.value_day, recorded_day
@@ -51,4 +51,5 @@ BALANCES = Fold(
     ignores=NOT_POSTING,
     changes=_changes,
     merge=_merge,
+    sums=True,
 )

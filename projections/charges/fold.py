@@ -35,7 +35,6 @@ from ledger.money import Waterfall
 from projections.fold import Context, Fold, facts_of
 
 Life = ChargeAuthorized | ChargeUnresolved | ChargeReleased | ChargeCaptured
-Taken = ChargeRefunded | ChargeWrittenOff
 
 
 class Authorization(NamedTuple):
@@ -84,47 +83,34 @@ class Charge(NamedTuple):
 
 def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[str, Charge]]:
     fact, position = recorded.fact, recorded.position
-    assert isinstance(fact, Life | Taken), type(fact).__name__
     match fact:
         case ChargeRefunded():
             change = Charge(position, refunded=fact.price)
         case ChargeWrittenOff():
             change = Charge(position, written_off=fact.reason)
-        case _:
+        case ChargeAuthorized() | ChargeUnresolved() | ChargeReleased() | ChargeCaptured():
             change = Charge(position, _standing(position, fact), _authorization(position, fact))
+        case _:
+            raise AssertionError(type(fact).__name__)
     yield fact.ref.charge, change
 
 
 def _standing(position: int, fact: Life) -> Standing:
-    standing = Standing(
-        position=position,
-        state=_STATES[type(fact)],
-        since=fact.occurred_at,
-        state_day=fact.value_day,
-        ref=fact.ref,
-        amounts=fact.amounts,
-        currency=fact.currency,
-        authorized_day=fact.value_day,
-    )
+    state, mt, reason, late = "authorized", None, None, False
+    authorized_day = fact.value_day if isinstance(fact, ChargeAuthorized) else fact.authorized_day
     match fact:
-        case ChargeAuthorized():
-            return standing
-        case ChargeUnresolved():
-            return standing._replace(authorized_day=fact.authorized_day)
-        case ChargeReleased():
-            released = standing._replace(authorized_day=fact.authorized_day, mt=fact.mt)
-            return released._replace(reason=fact.reason)
         case ChargeCaptured():
-            captured = standing._replace(authorized_day=fact.authorized_day, mt=fact.mt)
-            return captured._replace(late=fact.late)
-
-
-_STATES = {
-    ChargeAuthorized: "authorized",
-    ChargeUnresolved: "unresolved",
-    ChargeReleased: "released",
-    ChargeCaptured: "captured",
-}
+            state, mt, late = "captured", fact.mt, fact.late
+        case ChargeReleased():
+            state, mt, reason = "released", fact.mt, fact.reason
+        case ChargeUnresolved():
+            state = "unresolved"
+        case ChargeAuthorized():
+            pass
+    at, day, ref = fact.occurred_at, fact.value_day, fact.ref
+    # By place, as one of ten thousand a batch: naming each field takes twice the time.
+    told = (position, state, at, day, ref, fact.amounts, fact.currency, authorized_day)
+    return Standing(*told, late, mt, reason)
 
 
 def _authorization(position: int, fact: Life) -> Authorization | None:

@@ -1,8 +1,10 @@
 """Keeps the list of charges in its table."""
 
+from collections.abc import Hashable
+from operator import attrgetter
 from typing import Any
 
-from projections.charges.fold import CHARGES, Charge, Standing
+from projections.charges.fold import CHARGES, Charge
 from projections.table import Projection, Table
 
 _UPSERT = """
@@ -16,25 +18,39 @@ INSERT INTO {table} AS live (
 )
 SELECT
     %(book)s,
-    delta.*
-FROM json_to_recordset(%(rows)s::json) AS delta (
+    own.charge, own.position, terms.state, own.since, terms.state_day, terms.late, own.mt,
+    terms.reason, terms.authorized_day, own.authorized_at, own.authorized_position,
+    terms.captures_on, terms.leg, own.mo, own.subscription, own.cycle, own.consumer,
+    terms.merchant, terms.service, terms.category, terms.keyword,
+    terms.short_code, terms.operator, terms.tariff,
+    terms.operator_contract, terms.merchant_contract, terms.rules, terms.acting, terms.test,
+    terms.currency, terms.price_micros, terms.tax_micros,
+    terms.operator_micros, terms.aggregator_micros, terms.merchant_micros,
+    own.refunded_micros, own.written_off
+FROM json_to_recordset(%(rows)s::json) AS own (
+    n integer,
     charge text,
     position bigint,
-    state text,
     since timestamptz,
-    state_day date,
-    late boolean,
     mt text,
-    reason text,
-    authorized_day date,
     authorized_at timestamptz,
     authorized_position bigint,
-    captures_on text,
-    leg text,
     mo text,
     subscription text,
     cycle date,
     consumer text,
+    refunded_micros bigint,
+    written_off text
+)
+INNER JOIN json_to_recordset(%(terms)s::json) AS terms (
+    n integer,
+    state text,
+    state_day date,
+    late boolean,
+    reason text,
+    authorized_day date,
+    captures_on text,
+    leg text,
     merchant text,
     service text,
     category text,
@@ -52,10 +68,8 @@ FROM json_to_recordset(%(rows)s::json) AS delta (
     tax_micros bigint,
     operator_micros bigint,
     aggregator_micros bigint,
-    merchant_micros bigint,
-    refunded_micros bigint,
-    written_off text
-)
+    merchant_micros bigint
+) ON own.n = terms.n
 ON CONFLICT (book, charge) DO UPDATE SET
 position = excluded.position,
 state = excluded.state,
@@ -111,20 +125,36 @@ def _row(key: str, charge: Charge) -> dict[str, Any]:
         "charge": key,
         "position": charge.position,
         "refunded_micros": charge.refunded,
-        "written_off": charge.written_off,
     }
-    if charge.authorized is not None:
-        row["authorized_at"] = charge.authorized.at
-        row["authorized_position"] = charge.authorized.position
-        row["captures_on"] = charge.authorized.captures_on
-    return row if charge.standing is None else row | _standing(charge.standing)
+    if charge.written_off is not None:
+        row["written_off"] = charge.written_off
+    standing, authorized = charge.standing, charge.authorized
+    if standing is not None:
+        ref = standing.ref
+        row |= {"since": standing.since, "consumer": ref.consumer, "mo": ref.mo, "mt": standing.mt}
+        if ref.subscription is not None:
+            row |= {"subscription": ref.subscription, "cycle": ref.cycle}
+    if authorized is not None:
+        row["authorized_at"] = authorized.at
+        row["authorized_position"] = authorized.position
+    return row
 
 
-def _standing(standing: Standing) -> dict[str, Any]:
-    ref, amounts = standing.ref, standing.amounts
+def _terms_of(charge: Charge) -> Hashable:
+    standing, authorized = charge.standing, charge.authorized
+    assert standing is not None
+    captures_on = authorized.captures_on if authorized else None
+    return _state_of(standing), _ref_of(standing.ref), standing.amounts, captures_on
+
+
+def _terms(charge: Charge) -> dict[str, Any]:
+    standing, authorized = charge.standing, charge.authorized
+    assert standing is not None
+    amounts = standing.amounts
     return {
         **{name: getattr(standing, name) for name in _STATE},
-        **{name: getattr(ref, name) for name in _TERMS},
+        **{name: getattr(standing.ref, name) for name in _REF},
+        "captures_on": authorized.captures_on if authorized else None,
         "price_micros": amounts.price,
         "tax_micros": amounts.tax,
         "operator_micros": amounts.operator,
@@ -133,15 +163,15 @@ def _standing(standing: Standing) -> dict[str, Any]:
     }
 
 
-_STATE = (
-    *("state", "since", "state_day", "late", "mt", "reason"),
-    *("authorized_day", "currency"),
+_STATE = ("state", "state_day", "late", "reason", "authorized_day", "currency")
+_REF = (
+    *("leg", "merchant", "service", "category", "keyword", "short_code", "operator", "tariff"),
+    *("operator_contract", "merchant_contract", "rules", "acting", "test"),
 )
-_TERMS = (
-    *("leg", "mo", "subscription", "cycle", "consumer", "merchant", "service", "category"),
-    *("keyword", "short_code", "operator", "tariff", "operator_contract", "merchant_contract"),
-    *("rules", "acting", "test"),
-)
-"""What is kept of a charge's standing and reference, under the same names."""
+"""What is kept of a charge's standing and reference, under the same names: shared by many."""
 
-PROJECTION = Projection(CHARGES, Table(CHARGES.name, _UPSERT, _row, _UPDATE, _only_changes))
+_state_of, _ref_of = attrgetter(*_STATE), attrgetter(*_REF)
+
+PROJECTION = Projection(
+    CHARGES, Table(CHARGES.name, _UPSERT, _row, _UPDATE, _only_changes, _terms_of, _terms)
+)

@@ -113,4 +113,5 @@ EXPECTED = Fold(
     },
     changes=_changes,
     merge=merged,
+    sums=True,
 )

@@ -184,4 +184,5 @@ MERCHANT_ACCOUNTS = Fold(
     | {charges.ChargeRefused, charges.RefundRefused},
     changes=_changes,
     merge=merged,
+    sums=True,
 )

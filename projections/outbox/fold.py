@@ -55,22 +55,23 @@ class Item(NamedTuple):
 
 
 _Handover = MtHandoverUnknown | MtHandedOver | MtHandoverRefused | MtCancelled
-_Receipt = MtSubmitted | DeliveryReceived
 _Notice = NoticeDue | NoticeSent | NoticeDropped
 
 
 def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[str, Item]]:
     fact, position = recorded.fact, recorded.position
-    if isinstance(fact, _Notice):
-        yield fact.ref.notice, _noticed(fact, position)
-    elif isinstance(fact, _Handover):
-        yield fact.ref.mt, _handed(fact, position)
-    elif isinstance(fact, MtEmitted):
+    # By what is most frequent: what answers a message is not pushed, and its receipts name it.
+    if isinstance(fact, MtEmitted):
         if fact.pushed:
             yield fact.ref.mt, _emitted(fact, position)
-    elif isinstance(fact, _Receipt) and fact.ref.mo is None:
-        # Whoever answers a message bears its id; what bears none was pushed.
-        yield fact.ref.mt, Item(position, "handed_over", fact.occurred_at, fact.ref)
+    elif isinstance(fact, (MtSubmitted, DeliveryReceived)):
+        if fact.ref.mo is None:
+            yield fact.ref.mt, Item(position, "handed_over", fact.occurred_at, fact.ref)
+    elif isinstance(fact, _Notice):
+        yield fact.ref.notice, _noticed(fact, position)
+    else:
+        assert isinstance(fact, _Handover), type(fact).__name__
+        yield fact.ref.mt, _handed(fact, position)
 
 
 def _emitted(fact: MtEmitted, position: int) -> Item:
@@ -138,6 +139,7 @@ OUTBOX = Fold(
     | {
         *(traffic.MoReceived, traffic.ConflictingDuplicateReceived, traffic.DuplicateSuspected),
         *(traffic.KeywordMatched, traffic.KeywordUnmatched, traffic.DeliveryOrphaned),
+        traffic.ExchangeImported,
     },
     changes=_changes,
     merge=_merge,

@@ -41,7 +41,7 @@ from ledger.facts.subscriptions import (
     SubscriptionStopped,
 )
 from ledger.facts.traffic import KeywordMatched, KeywordUnmatched
-from ledger.words import local_day
+from projections.days import day_of
 from projections.fold import Context, Fold, facts_of
 
 Charged = ChargeAuthorized | ChargeReleased | ChargeCaptured | ChargeRefunded
@@ -106,7 +106,7 @@ def _changes(recorded: Recorded, context: Context) -> Changes:
 def _message(fact: Message, context: Context) -> Changes:
     if fact.test:
         return
-    day = local_day(fact.occurred_at, context.zone)
+    day = day_of(fact.occurred_at, context.zone)
     where = (fact.short_code, fact.operator)
     match fact:
         case KeywordMatched():
@@ -136,7 +136,7 @@ def _beside(
 ) -> Changes:
     """Count what has no price here, on the local day that it happened."""
     if not ref.test:
-        day = local_day(at, context.zone)
+        day = day_of(at, context.zone)
         yield Place(ref.merchant, day, ref.service, ref.short_code, ref.operator), found
 
 
@@ -210,7 +210,7 @@ RATES = Fold(
     ignores=facts_of(*(book, handover, notices, findings, catalogue, access))
     | {
         *(traffic.MoReceived, traffic.ConflictingDuplicateReceived, traffic.DuplicateSuspected),
-        *(traffic.MtEmitted, traffic.MtSubmitted),
+        *(traffic.MtEmitted, traffic.MtSubmitted, traffic.ExchangeImported),
         *(traffic.DeliveryReceived, traffic.DeliveryOrphaned),
         *(charges.ChargeRefused, charges.ChargeUnresolved),
         *(charges.RefundRefused, charges.ChargeWrittenOff),
@@ -221,4 +221,5 @@ RATES = Fold(
     },
     changes=_changes,
     merge=merged,
+    sums=True,
 )

@@ -69,24 +69,50 @@ class State(NamedTuple):
 def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[Key, State]]:
     fact = recorded.fact
     match fact:
-        case KeywordMatched(test=False):
-            yield Key(fact.consumer, fact.short_code, fact.merchant), State(fact.occurred_at)
-        case SolicitationAllowed(ref=ref) if not ref.test:
-            reserved = Reservation(fact.occurred_at, fact.expires_at)
-            state = State(None, fact.occurred_at, {ref.solicitation: reserved})
-            yield Key(ref.consumer, ref.short_code, ref.merchant), state
-        case SolicitationExpired(ref=ref) if not ref.test:
-            state = State(expired={ref.solicitation: fact.allowed_at})
-            yield Key(ref.consumer, ref.short_code, ref.merchant), state
-        case MtEmitted(ref=ref) if ref.solicitation and ref.merchant and not ref.test:
-            state = State(used={ref.solicitation: fact.occurred_at})
-            yield Key(ref.consumer, ref.short_code, ref.merchant), state
+        case KeywordMatched():
+            if not fact.test:
+                key = Key(fact.consumer, fact.short_code, fact.merchant)
+                yield key, State(fact.occurred_at)
+        case MtEmitted():
+            if fact.ref.solicitation is not None:
+                yield from _used(fact)
+        case SolicitationAllowed() | SolicitationExpired():
+            yield from _reserved(fact)
         case _:
-            return
+            raise AssertionError(type(fact).__name__)
+
+
+def _reserved(fact: SolicitationAllowed | SolicitationExpired) -> Iterator[tuple[Key, State]]:
+    ref = fact.ref
+    if ref.test:
+        return
+    key = Key(ref.consumer, ref.short_code, ref.merchant)
+    match fact:
+        case SolicitationAllowed():
+            reserved = Reservation(fact.occurred_at, fact.expires_at)
+            yield key, State(None, fact.occurred_at, {ref.solicitation: reserved})
+        case SolicitationExpired():
+            yield key, State(expired={ref.solicitation: fact.allowed_at})
+
+
+def _used(fact: MtEmitted) -> Iterator[tuple[Key, State]]:
+    ref = fact.ref
+    if ref.solicitation and ref.merchant and not ref.test:
+        state = State(used={ref.solicitation: fact.occurred_at})
+        yield Key(ref.consumer, ref.short_code, ref.merchant), state
 
 
 def _merge(earlier: State, later: State) -> State:
     """Put two ranges together; an allowance and its expiry take each other out."""
+    if earlier[1:] == later[1:] == _ONLY_RETURNED:
+        return State(_latest(earlier.returned_at, later.returned_at))
+    return _united(earlier, later)
+
+
+_ONLY_RETURNED = State()[1:]
+
+
+def _united(earlier: State, later: State) -> State:
     returned_at = _latest(earlier.returned_at, later.returned_at)
     allowed = {**earlier.allowed, **later.allowed}
     expired = {**earlier.expired, **later.expired}

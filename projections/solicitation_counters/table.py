@@ -7,25 +7,7 @@ from projections.solicitation_counters.fold import SOLICITATION_COUNTERS, Key, S
 from projections.table import Projection, Table
 
 # The same as the fold's merge: union, less what expired, less what lies at or before the return.
-_UPSERT = """
-INSERT INTO {table} AS live (
-    book, consumer, short_code, merchant,
-    returned_at, last_allowed_at, allowed, expired, used, next_expiry
-)
-SELECT
-    %(book)s,
-    delta.*
-FROM json_to_recordset(%(rows)s::json) AS delta (
-    consumer text,
-    short_code text,
-    merchant text,
-    returned_at timestamptz,
-    last_allowed_at timestamptz,
-    allowed jsonb,
-    expired jsonb,
-    used jsonb,
-    next_expiry timestamptz
-)
+_MERGE = """
 ON CONFLICT (book, consumer, short_code, merchant) DO UPDATE SET
 (returned_at, last_allowed_at, allowed, expired, used, next_expiry) = (
     WITH merged AS (
@@ -69,11 +51,73 @@ ON CONFLICT (book, consumer, short_code, merchant) DO UPDATE SET
 )
 """
 
+_UPSERT = (
+    """
+INSERT INTO {table} AS live (
+    book, consumer, short_code, merchant,
+    returned_at, last_allowed_at, allowed, expired, used, next_expiry
+)
+SELECT
+    %(book)s,
+    delta.*
+FROM json_to_recordset(%(rows)s::json) AS delta (
+    consumer text,
+    short_code text,
+    merchant text,
+    returned_at timestamptz,
+    last_allowed_at timestamptz,
+    allowed jsonb,
+    expired jsonb,
+    used jsonb,
+    next_expiry timestamptz
+)
+"""
+    + _MERGE
+)
+
+# A message that asks for something is by far the most frequent, and is a return and nothing more.
+_RETURN = (
+    """
+INSERT INTO {table} AS live (
+    book, consumer, short_code, merchant, returned_at, allowed, expired, used
+)
+SELECT
+    %(book)s,
+    delta.*,
+    '{{}}',
+    '{{}}',
+    '{{}}'
+FROM json_to_recordset(%(rows)s::json) AS delta (
+    consumer text,
+    short_code text,
+    merchant text,
+    returned_at timestamptz
+)
+"""
+    + _MERGE
+)
+
+
+def _only_returned(state: State) -> bool:
+    return state[1:] == _NOTHING_ELSE
+
+
+_NOTHING_ELSE = State()[1:]
+
 
 def _row(key: Key, state: State) -> dict[str, Any]:
-    return {
-        **key._asdict(),
+    consumer, short_code, merchant = key
+    whose: dict[str, Any] = {
+        "consumer": consumer,
+        "short_code": short_code,
+        "merchant": merchant,
         "returned_at": state.returned_at,
+    }
+    return whose if _only_returned(state) else whose | _allowances(state)
+
+
+def _allowances(state: State) -> dict[str, Any]:
+    return {
         "last_allowed_at": state.last_allowed_at,
         "allowed": {
             one: {
@@ -88,4 +132,7 @@ def _row(key: Key, state: State) -> dict[str, Any]:
     }
 
 
-PROJECTION = Projection(SOLICITATION_COUNTERS, Table(SOLICITATION_COUNTERS.name, _UPSERT, _row))
+PROJECTION = Projection(
+    SOLICITATION_COUNTERS,
+    Table(SOLICITATION_COUNTERS.name, _UPSERT, _row, _RETURN, _only_returned),
+)

@@ -22,7 +22,7 @@ from ledger.facts import (
     subscriptions,
     traffic,
 )
-from ledger.facts.base import Fact, Recorded
+from ledger.facts.base import Recorded
 from ledger.facts.charges import (
     ChargeAuthorized,
     ChargeCaptured,
@@ -102,13 +102,22 @@ class Subscription(NamedTuple):
 
 def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[str, Subscription]]:
     position, fact = recorded.position, recorded.fact
-    if isinstance(fact, Told):
+    if isinstance(fact, _OF_A_CHARGE):
+        # Most charges are no subscription's: that is asked first.
+        if fact.ref.subscription is None:
+            return
+        name, charged = _charged(fact)
+    elif isinstance(fact, ChargeRefused):
+        name, charged = _charged(fact)
+    else:
+        assert isinstance(fact, Told), type(fact).__name__
         yield fact.ref.subscription, _told(position, fact)
         return
-    assert isinstance(fact, Money), type(fact).__name__
-    name, charged = _charged(fact)
     if name is not None and charged is not None:
         yield name, Subscription(position, charged=charged)
+
+
+_OF_A_CHARGE = (ChargeAuthorized, ChargeCaptured, ChargeReleased, ChargeUnresolved)
 
 
 def _told(position: int, fact: Told) -> Subscription:
@@ -125,12 +134,18 @@ def _told(position: int, fact: Told) -> Subscription:
             return row._replace(stopped=Stopped(at, fact.by, fact.reason))
 
 
-_STATES: dict[type[Fact], ChargeState] = {
-    ChargeAuthorized: "authorized",
-    ChargeCaptured: "captured",
-    ChargeReleased: "released",
-    ChargeUnresolved: "unresolved",
-}
+def _state(
+    fact: ChargeAuthorized | ChargeCaptured | ChargeReleased | ChargeUnresolved,
+) -> ChargeState:
+    match fact:
+        case ChargeAuthorized():
+            return "authorized"
+        case ChargeCaptured():
+            return "captured"
+        case ChargeReleased():
+            return "released"
+        case ChargeUnresolved():
+            return "unresolved"
 
 
 def _charged(fact: Money) -> tuple[str | None, Charged | None]:
@@ -146,7 +161,7 @@ def _charged(fact: Money) -> tuple[str | None, Charged | None]:
             | ChargeReleased(ref=ref)
             | ChargeUnresolved(ref=ref)
         ) if ref.subscription is not None and ref.cycle is not None:
-            charged = Charged(ref.cycle, ref.charge, _STATES[type(fact)], at, int(tries))
+            charged = Charged(ref.cycle, ref.charge, _state(fact), at, int(tries))
             return ref.subscription, charged
         case _:
             return None, None
