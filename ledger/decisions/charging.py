@@ -57,7 +57,7 @@ class Purchase(NamedTuple):
     def charge(self) -> str:
         """The id of the charge: it follows from its cause and leg."""
         cycle = self.cycle and f"{self.subscription}/{self.cycle.isoformat()}"
-        return derived_id(self.book, "charge", cycle or self.mo or "", self.leg)
+        return charge_id(self.book, cycle or self.mo or "", self.leg)
 
     @property
     def wanted(self) -> Spent:
@@ -65,6 +65,11 @@ class Purchase(NamedTuple):
         service = self.service
         merchant, name = (service.merchant, service.service) if service else (None, None)
         return Spent(self.charge, merchant, name, self.short_code, self.price, self.occurred_at)
+
+
+def charge_id(book: str, cause: str, leg: Leg) -> str:
+    """Give the id of what a message, or a cycle of a subscription, is charged on one leg."""
+    return derived_id(book, "charge", cause, leg)
 
 
 class Terms(NamedTuple):
