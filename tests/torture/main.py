@@ -41,7 +41,6 @@ Run = Callable[[Scale, int, Say], Verdict]
 
 def main(arguments: Sequence[str]) -> int:
     """Run what was asked for and tell of it."""
-    logging.disable(logging.ERROR)  # a server that is killed is told about again and again
     asked = _parser().parse_args(arguments)
     seed = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(4))
     chosen = [one for one in TRIALS if not asked.only or one.name in asked.only]
@@ -118,4 +117,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.ERROR)  # a server that is killed is told about again and again
     sys.exit(main(sys.argv[1:]))
