@@ -24,6 +24,27 @@ BEGIN
     );
     EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER facts_are_never_truncated', name);
     EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER facts_take_the_head_along', name);
+    PERFORM add_sightings(of_book, n);
+END
+$$;
+
+CREATE FUNCTION public.add_sightings(of_book text, n bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    name text := format('sightings_%s_%s', of_book, n);
+BEGIN
+    EXECUTE format('CREATE TABLE %I (LIKE sightings INCLUDING CONSTRAINTS)', name);
+    EXECUTE format(
+        'ALTER TABLE sightings ATTACH PARTITION %I FOR VALUES FROM (%L, %s) TO (%L, %s)',
+        name, of_book, (n << 23) + 1, of_book, ((n + 1) << 23) + 1
+    );
+    EXECUTE format(
+        'CREATE TRIGGER sightings_are_never_truncated BEFORE TRUNCATE ON %I '
+        'FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_facts()', name
+    );
+    EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER sightings_are_never_truncated', name);
 END
 $$;
 
@@ -57,10 +78,51 @@ BEGIN
                 USING ERRCODE = 'integrity_constraint_violation',
                 CONSTRAINT = 'facts_follow_the_head', TABLE = TG_TABLE_NAME;
         END IF;
+        -- In the order of the index, so that what is written side by side lies side by side.
+        INSERT INTO sightings (book, term, last, span)
+        SELECT
+            head.book,
+            term(tag),
+            max(facts.position),
+            max(facts.position) - min(facts.position)
+        FROM facts
+        CROSS JOIN unnest(facts.tags) AS tag
+        WHERE
+            facts.book = head.book
+            AND facts.position > added.last - added.number AND facts.position <= added.last
+        GROUP BY term(tag), (facts.position - 1) >> 6
+        ORDER BY term(tag);
         -- One notification a batch, for NOTIFY makes the server's commits queue.
         PERFORM pg_notify('obole_facts', head.book);
     END LOOP;
     RETURN NULL;
+END
+$$;
+
+CREATE PROCEDURE public.append_facts(IN of_book text, IN expected bigint, IN types text[], IN tag_lines text[], IN datas bytea[], INOUT head bigint, INOUT room bigint, INOUT recorded_at timestamp with time zone)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    number CONSTANT int := cardinality(types);
+BEGIN
+    SELECT locked.position, locked.room, greatest(clock_timestamp(), locked.recorded_at)
+    INTO head, room, recorded_at
+    FROM lock_head(of_book) AS locked;
+    IF head = expected THEN
+        IF room < head + number THEN
+            room := ensure_partitions(of_book, head + number);
+        END IF;
+        INSERT INTO facts (book, position, recorded_at, type, tags, data)
+        SELECT
+            of_book,
+            head + added.n,
+            append_facts.recorded_at,
+            added.type,
+            string_to_array(added.tags, ' '),
+            added.data
+        FROM unnest(types, tag_lines, datas) WITH ORDINALITY AS added (type, tags, data, n);
+    END IF;
 END
 $$;
 
@@ -73,21 +135,26 @@ COMMENT ON FUNCTION public.caller(setting text) IS 'On whose behalf this transac
 CREATE FUNCTION public.ensure_partitions(of_book text, upto bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '2s'
     AS $$
 DECLARE
     head bigint;
     reached bigint;
 BEGIN
-    SELECT position, room INTO head, reached FROM heads WHERE book = of_book FOR UPDATE;
+    PERFORM pg_advisory_xact_lock(hashtextextended('room of ' || of_book, 0));
+    SELECT position, room INTO head, reached FROM heads WHERE book = of_book;
     IF upto - head > 1 << 24 THEN
         RAISE EXCEPTION 'room of % is made up to 2^24 beyond position %, not up to %', of_book, head, upto
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    WHILE reached < upto LOOP
-        PERFORM add_partition(of_book, reached >> 23);
-        reached := reached + (1 << 23);
+    IF reached < upto THEN
+        LOOP
+            PERFORM add_partition(of_book, reached >> 23);
+            reached := reached + (1 << 23);
+            EXIT WHEN reached >= upto;
+        END LOOP;
         UPDATE heads SET room = reached WHERE book = of_book;
-    END LOOP;
+    END IF;
     RETURN reached;
 END
 $$;
@@ -141,6 +208,12 @@ BEGIN
         USING ERRCODE = 'restrict_violation', TABLE = TG_TABLE_NAME;
 END
 $$;
+
+CREATE FUNCTION public.term(tag text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hashtextextended((tag COLLATE "C"), (0)::bigint);
+
+COMMENT ON FUNCTION public.term(tag text) IS 'The hash under which a tag is found.';
 
 CREATE TABLE public.addresses (
     book text NOT NULL,
@@ -262,17 +335,13 @@ CREATE TABLE public.facts (
     recorded_at timestamp with time zone NOT NULL,
     type text NOT NULL,
     tags text[] NOT NULL,
-    terms bigint[] NOT NULL,
     data bytea NOT NULL,
-    CONSTRAINT entry_is_at_most_60000_bytes CHECK (((((((41 + octet_length(book)) + octet_length(("position")::text)) + octet_length(type)) + octet_length(array_to_string(tags, ' '::text))) + octet_length(data)) <= 60000)),
-    CONSTRAINT every_tag_has_its_term CHECK ((cardinality(tags) = cardinality(terms))),
+    CONSTRAINT entry_is_at_most_60000_bytes CHECK ((((((100 + octet_length(type)) + pg_column_size(tags)) + octet_length(data)) <= 60000) OR ((((((41 + octet_length(book)) + octet_length(("position")::text)) + octet_length(type)) + octet_length(array_to_string(tags, ' '::text))) + octet_length(data)) <= 60000))),
     CONSTRAINT no_tag_is_null_or_empty CHECK (((''::text = ANY (tags)) IS FALSE)),
     CONSTRAINT position_counts_from_one CHECK (("position" >= 1)),
     CONSTRAINT recorded_at_is_of_the_years_2000_to_9999 CHECK (((recorded_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (recorded_at < '10000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT tags_are_a_list CHECK (((array_ndims(tags) IS NULL) OR (array_ndims(tags) = 1))),
-    CONSTRAINT tags_are_single_words CHECK (((strpos(array_to_string(tags, ''::text), '
-'::text) = 0) AND (strpos(array_to_string(tags, ''::text), ' '::text) = 0))),
-    CONSTRAINT tags_are_unique_and_sorted CHECK ((tags = tsvector_to_array(array_to_tsvector(tags)))),
+    CONSTRAINT tags_are_single_words CHECK (((tags = string_to_array(array_to_string(tags, ' '::text), ' '::text)) AND (strpos(array_to_string(tags, ' '::text), '
+'::text) = 0))),
     CONSTRAINT type_is_one_line CHECK (((type <> ''::text) AND (strpos(type, '
 '::text) = 0)))
 )
@@ -323,6 +392,22 @@ CREATE TABLE public.findings (
 );
 
 COMMENT ON TABLE public.findings IS 'Projection: every finding, and how it was closed if it was.';
+
+CREATE TABLE public.imports (
+    book text NOT NULL,
+    source text NOT NULL,
+    bytes_read bigint NOT NULL,
+    lines_read bigint NOT NULL,
+    digest text NOT NULL,
+    recorded bigint NOT NULL,
+    repeated bigint NOT NULL,
+    rejected bigint NOT NULL,
+    saved_at timestamp with time zone NOT NULL,
+    CONSTRAINT source_and_digest_are_sha256 CHECK (((source ~ '^[0-9a-f]{64}$'::text) AND (digest ~ '^[0-9a-f]{64}$'::text))),
+    CONSTRAINT what_was_read_is_counted CHECK (((bytes_read >= 0) AND (lines_read >= 0) AND (recorded >= 0) AND (repeated >= 0) AND (rejected >= 0)))
+);
+
+COMMENT ON TABLE public.imports IS 'How far each unfinished import came; nothing rests on it.';
 
 CREATE TABLE public.merchant_accounts (
     book text NOT NULL,
@@ -475,6 +560,16 @@ CREATE TABLE public.rates (
 
 COMMENT ON TABLE public.rates IS 'Projection: what was asked for, charged, earned and stopped, by day.';
 
+CREATE TABLE public.sightings (
+    book text NOT NULL,
+    term bigint NOT NULL,
+    last bigint NOT NULL,
+    span integer NOT NULL
+)
+PARTITION BY RANGE (book text_pattern_ops, last);
+
+COMMENT ON TABLE public.sightings IS 'Where the facts with a tag are, by block of 64 positions; written with the facts.';
+
 CREATE TABLE public.solicitation_counters (
     book text NOT NULL,
     consumer text NOT NULL,
@@ -567,8 +662,14 @@ ALTER TABLE ONLY public.facts
 ALTER TABLE ONLY public.projection_positions
     ADD CONSTRAINT a_projection_has_one_position PRIMARY KEY (book, projection, version);
 
+ALTER TABLE ONLY public.imports
+    ADD CONSTRAINT a_source_is_imported_once_at_a_time PRIMARY KEY (book, source);
+
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT a_subscription_has_one_row PRIMARY KEY (book, subscription);
+
+ALTER TABLE ONLY public.sightings
+    ADD CONSTRAINT a_term_is_sighted_once_at_a_position PRIMARY KEY (book, term, last);
 
 ALTER TABLE ONLY public.pseudonym_keys
     ADD CONSTRAINT a_version_has_one_key PRIMARY KEY (book, version);
@@ -593,8 +694,6 @@ CREATE INDEX charges_unattributed ON public.charges USING btree (book, state_day
 CREATE INDEX charges_waiting ON public.charges USING btree (book, authorized_at, charge) WHERE (state = 'authorized'::text);
 
 CREATE INDEX data_keys_by_age ON public.data_keys USING btree (book, kind, month);
-
-CREATE INDEX facts_by_term ON ONLY public.facts USING gin (terms) WITH (fastupdate=off);
 
 CREATE INDEX findings_by_position ON public.findings USING btree (book, opened_position);
 
@@ -641,6 +740,14 @@ ALTER TABLE public.heads ENABLE ALWAYS TRIGGER heads_are_never_removed;
 CREATE TRIGGER heads_go_forward BEFORE UPDATE ON public.heads FOR EACH ROW WHEN (((new.book <> old.book) OR (new."position" < old."position") OR (new.recorded_at < old.recorded_at) OR (new.room < old.room))) EXECUTE FUNCTION public.refuse_to_take_heads_back();
 
 ALTER TABLE public.heads ENABLE ALWAYS TRIGGER heads_go_forward;
+
+CREATE TRIGGER sightings_are_append_only BEFORE DELETE OR UPDATE ON public.sightings FOR EACH ROW EXECUTE FUNCTION public.refuse_to_change_facts();
+
+ALTER TABLE public.sightings ENABLE ALWAYS TRIGGER sightings_are_append_only;
+
+CREATE TRIGGER sightings_are_never_truncated BEFORE TRUNCATE ON public.sightings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_to_change_facts();
+
+ALTER TABLE public.sightings ENABLE ALWAYS TRIGGER sightings_are_never_truncated;
 
 ALTER TABLE public.addresses ENABLE ROW LEVEL SECURITY;
 
@@ -742,6 +849,11 @@ GRANT ALL ON SCHEMA public TO obole_owner;
 
 REVOKE ALL ON FUNCTION public.add_partition(of_book text, n bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.add_sightings(of_book text, n bigint) FROM PUBLIC;
+
+REVOKE ALL ON PROCEDURE public.append_facts(IN of_book text, IN expected bigint, IN types text[], IN tag_lines text[], IN datas bytea[], INOUT head bigint, INOUT room bigint, INOUT recorded_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON PROCEDURE public.append_facts(IN of_book text, IN expected bigint, IN types text[], IN tag_lines text[], IN datas bytea[], INOUT head bigint, INOUT room bigint, INOUT recorded_at timestamp with time zone) TO obole_app;
+
 REVOKE ALL ON FUNCTION public.ensure_partitions(of_book text, upto bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ensure_partitions(of_book text, upto bigint) TO obole_app;
 
@@ -773,6 +885,8 @@ GRANT SELECT ON TABLE public.facts_shown TO obole_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.findings TO obole_app;
 GRANT SELECT ON TABLE public.findings TO obole_reader;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.imports TO obole_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.merchant_accounts TO obole_app;
 GRANT SELECT ON TABLE public.merchant_accounts TO obole_reader;
 
@@ -790,6 +904,8 @@ GRANT SELECT,INSERT ON TABLE public.pseudonym_keys TO obole_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rates TO obole_app;
 GRANT SELECT ON TABLE public.rates TO obole_reader;
+
+GRANT SELECT ON TABLE public.sightings TO obole_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.solicitation_counters TO obole_app;
 GRANT SELECT ON TABLE public.solicitation_counters TO obole_reader;

@@ -2,14 +2,18 @@
 
 import struct
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from psycopg import Connection
 
 from api.bench.measure import Figure, rate, timed
-from ledger.log.encoding import EPOCH, MICROSECOND, SIGNATURE, TRAILER
 from ledger.log.rows import StoredRow
 
 BATCH = 20_000
+SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = struct.pack("!h", -1)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 def copied(connection: Connection, rows: Sequence[StoredRow]) -> Figure:

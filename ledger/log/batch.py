@@ -11,7 +11,7 @@ only the others are decided again.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ AnyRow = StoredRow | Row
 Decide = Callable[[Sequence[AnyRow]], Sequence[Row]]
 """A pure function from history to new rows; what it raises goes to its own caller alone."""
 
-Prepare = Callable[[Row], bytes]
+Prepare = Callable[[Row], tuple[bytes, ...]]
 """Turns a row into what the store writes; what it raises counts as the decision's own failure."""
 
 
@@ -40,7 +40,7 @@ class Decided(NamedTuple):
     reading: Sequence[StoredRow]
     recent: Sequence[AnyRow]
     rows: Sequence[Row] = ()
-    prepared: Sequence[bytes] = ()
+    prepared: Sequence[tuple[bytes, ...]] = ()
     failure: Exception | None = None
 
 
@@ -74,16 +74,19 @@ class Recent:
 
     def matching(self, query: Query) -> tuple[AnyRow, ...]:
         """Give the rows that belong to a query, in order, each once."""
-        places = {place for interest in query for place in self._matching(interest)}
-        return tuple(self._rows[place] for place in sorted(places))
+        found: set[int] = set()
+        for interest in query:
+            # Most tags of most decisions are their own: there is nothing to look at.
+            if candidates := self._candidates(interest.tags):
+                found.update(n for n in candidates if belongs(interest, self._rows[n]))
+        return tuple([self._rows[place] for place in sorted(found)]) if found else ()
 
-    def _matching(self, interest: Interest) -> Iterable[int]:
-        candidates: Iterable[int] = (
-            min((self._places.get(tag, ()) for tag in interest.tags), key=len)
-            if interest.tags
-            else range(len(self._rows))
-        )
-        return (place for place in candidates if belongs(interest, self._rows[place]))
+    def _candidates(self, tags: Sequence[str]) -> Sequence[int]:
+        if len(tags) == 1:
+            return self._places.get(tags[0], ())
+        if not tags:
+            return range(len(self._rows))
+        return min((self._places.get(tag, ()) for tag in tags), key=len)
 
 
 def belongs(interest: Interest, row: AnyRow) -> bool:
@@ -99,19 +102,22 @@ def select(query: Query, rows: Iterable[StoredRow]) -> tuple[StoredRow, ...]:
     return tuple(found[position] for position in sorted(found))
 
 
-def no_preparation(row: Row) -> bytes:
+def no_preparation(_: Row) -> tuple[bytes, ...]:
     """Stand in where a store keeps rows as they are."""
-    return row.data
+    return ()
 
 
 def decide_all(
     proposals: Sequence[Proposal],
     readings: Sequence[Sequence[StoredRow]],
-    tail: Sequence[StoredRow] = (),
+    tail: Sequence[AnyRow] = (),
     before: Sequence[Decided] = (),
     prepare: Prepare = no_preparation,
 ) -> list[Decided]:
-    """Decide a batch in order; what is in `before` and still has the same history stands."""
+    """Decide a batch in order; what is in `before` and still has the same history stands.
+
+    The tail is what came after the readings: stored by others, or on its way before this batch.
+    """
     recent = Recent(tail)
     decided: list[Decided] = []
     for place, (proposal, reading) in enumerate(zip(proposals, readings, strict=True)):
@@ -137,20 +143,29 @@ def _decide(
 
 
 def place(
-    book: str, decided: Sequence[Decided], head: int, recorded_at: datetime
+    book: str,
+    decided: Sequence[Decided],
+    head: int,
+    recorded_at: datetime,
+    known: Mapping[int, StoredRow] | None = None,
 ) -> list[Outcome | Exception]:
-    """Give the rows of a batch their positions after `head`, and each decision its outcome."""
-    stored: dict[int, StoredRow] = {}
+    """Give the rows of a batch their positions after `head`, and each decision its outcome.
+
+    `known` are rows of a batch before this one as they are stored now, by identity.
+    """
+    stored = dict(known or {})
     outcomes: list[Outcome | Exception] = []
     for this in decided:
         if this.failure is not None:
             outcomes.append(this.failure)
             continue
         appended = tuple(
-            StoredRow(book, position, recorded_at, *row)
-            for position, row in enumerate(this.rows, head + 1)
+            [
+                StoredRow(book, position, recorded_at, *row)
+                for position, row in enumerate(this.rows, head + 1)
+            ]
         )
-        recent = (row if isinstance(row, StoredRow) else stored[id(row)] for row in this.recent)
+        recent = [row if isinstance(row, StoredRow) else stored[id(row)] for row in this.recent]
         head += len(appended)
         outcomes.append(Outcome((*this.reading, *recent), appended, head))
         stored.update(zip(map(id, this.rows), appended, strict=True))

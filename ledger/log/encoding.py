@@ -1,83 +1,99 @@
-"""Rows as the facts table takes them: terms, and PostgreSQL's binary COPY format.
+"""Rows as `append_facts` takes them: three arrays in PostgreSQL's binary format.
 
-All of a row but its book, position and time is encoded before the lock is taken, so that little
-is left to do under it.
+A row is encoded before the lock is taken, so that nothing is left to do under it; and what is wrong
+with its tags is said here, where it is still known whose row it is.
 
-Source: PostgreSQL manual, COPY, "Binary Format"; src/backend/utils/adt/{array,timestamp}.c.
+Source: PostgreSQL's src/backend/utils/adt/arrayfuncs.c, array_send; the types' oids in pg_type.dat.
 """
 
 import struct
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from hashlib import blake2b
+from operator import lt
 
-from ledger.log.rows import Row
+import psycopg
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
-SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-TRAILER = struct.pack("!h", -1)
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-TEXT_OID = 25
-BIGINT_OID = 20
+from ledger.log.errors import RowRefused
+from ledger.log.rows import MAX_TAG_BYTES, Row
+
+Encoded = tuple[bytes, bytes, bytes]
+"""A row's type, its tags on one line, and its data, each after its length."""
+
+_BYTEA, _TEXT = 17, 25
 
 _length = struct.Struct("!i").pack
-_fields = struct.Struct("!hi").pack
-_place = struct.Struct("!iqiq").pack
 _array = struct.Struct("!iiiii").pack
-_empty_array = struct.Struct("!iii").pack
-_bigint = struct.Struct("!iq").pack
 
 
-@lru_cache(maxsize=16_384)
-def term(book: str, tag: str) -> int:
-    """Give the 64-bit hash under which a tag of a book is found; two tags may share one."""
-    # Asking for a tag that cannot be stored is harmless: nothing is found.
-    text = f"{book}\0{tag}".encode(errors="surrogatepass")
-    digest = blake2b(text, digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+class TextArray(bytes):
+    """A `text[]` in binary format."""
 
 
-def encoded_row(book: str, row: Row) -> bytes:
-    """Encode what is known of a row before it has a place: type, tags, terms and data.
+class ByteaArray(bytes):
+    """A `bytea[]` in binary format."""
+
+
+class _TextArrayDumper(Dumper):
+    oid, format = 1009, Format.BINARY
+
+    def dump(self, obj: TextArray) -> bytes:
+        return obj
+
+
+class _ByteaArrayDumper(Dumper):
+    oid, format = 1001, Format.BINARY
+
+    def dump(self, obj: ByteaArray) -> bytes:
+        return obj
+
+
+psycopg.adapters.register_dumper(TextArray, _TextArrayDumper)
+psycopg.adapters.register_dumper(ByteaArray, _ByteaArrayDumper)
+
+
+def encoded(row: Row) -> Encoded:
+    """Encode what is known of a row before it has a place.
 
     Raises:
+        RowRefused: A tag cannot be told from its neighbours, or they are not unique and sorted.
         UnicodeEncodeError: The type or a tag cannot be written as UTF-8.
     """
-    tags = [tag.encode() for tag in row.tags]
-    return b"".join(
-        (
-            _sized(row.type.encode()),
-            _sized(_array_of(TEXT_OID, b"".join([_sized(tag) for tag in tags]), len(tags))),
-            _sized(
-                _array_of(BIGINT_OID, _bigints([term(book, tag) for tag in row.tags]), len(tags))
-            ),
-            _sized(row.data),
-        )
+    tags = row.tags
+    line = b" ".join(map(_word, tags))
+    # Code points sort as their UTF-8 does.
+    if not all(map(lt, tags, tags[1:])):
+        raise RowRefused("tags_are_unique_and_sorted")
+    return _type(row.type), _length(len(line)) + line, _length(len(row.data)) + row.data
+
+
+def arrays(rows: Iterable[tuple[bytes, ...]]) -> tuple[TextArray, TextArray, ByteaArray]:
+    """Lay rows, as `encoded` gives them, out as arrays of their types, lines of tags, and data."""
+    types, lines, datas = zip(*rows, strict=True)
+    head = _array(1, 0, _TEXT, len(types), 1)
+    return (
+        TextArray(head + b"".join(types)),
+        TextArray(head + b"".join(lines)),
+        ByteaArray(_array(1, 0, _BYTEA, len(types), 1) + b"".join(datas)),
     )
 
 
-def copy_payload(
-    book: str, head: int, recorded_at: datetime, encoded_rows: Iterable[bytes]
-) -> bytes:
-    """Lay encoded rows out as one binary COPY, from position `head` + 1 on."""
-    name = book.encode()
-    start = _fields(7, len(name)) + name
-    time = (recorded_at - EPOCH) // MICROSECOND
-    parts = [SIGNATURE]
-    for position, encoded in enumerate(encoded_rows, head + 1):
-        parts += (start, _place(8, position, 8, time), encoded)
-    parts.append(TRAILER)
-    return b"".join(parts)
+@lru_cache(maxsize=1_024)
+def _type(name: str) -> bytes:
+    text = name.encode()
+    return _length(len(text)) + text
 
 
-def _sized(content: bytes) -> bytes:
-    return _length(len(content)) + content
-
-
-def _bigints(values: list[int]) -> bytes:
-    return b"".join([_bigint(8, value) for value in values])
-
-
-def _array_of(oid: int, elements: bytes, count: int) -> bytes:
-    return _array(1, 0, oid, count, 1) + elements if count else _empty_array(0, 0, oid)
+# A decision names the same few tags on each of its rows.
+@lru_cache(maxsize=16_384)
+def _word(tag: str) -> bytes:
+    """Give a tag's bytes, once it is known to be a single word."""
+    text = tag.encode()
+    if len(text) > MAX_TAG_BYTES:
+        raise RowRefused("a_tag_is_at_most_2046_bytes")
+    if not text:
+        raise RowRefused("no_tag_is_null_or_empty")
+    if b" " in text or b"\n" in text:
+        raise RowRefused("tags_are_single_words")
+    return text

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from ledger.log.batch import Decide, Outcome, Proposal, decide_all, place, select
+from ledger.log.encoding import encoded
 from ledger.log.errors import RowRefused
-from ledger.log.rows import MAX_ENTRY_BYTES, MAX_TAG_BYTES, Query, Row, StoredRow, entry_bytes
+from ledger.log.rows import MAX_ENTRY_BYTES, Query, Row, StoredRow, entry_bytes
 
 
 class MemoryLog:
@@ -57,7 +58,7 @@ class MemoryLog:
         """Read the last position and when it was recorded; 0 and the opening in an empty book."""
         return len(self._rows), self._recorded_at
 
-    def _refuse_what_no_table_takes(self, row: Row) -> bytes:
+    def _refuse_what_no_table_takes(self, row: Row) -> tuple[bytes, ...]:
         text = "".join((row.type, *row.tags))
         stored = StoredRow(self.book, len(self._rows) + 1, self._recorded_at, *row)
         if len(entry_bytes(stored)) > MAX_ENTRY_BYTES:
@@ -66,19 +67,7 @@ class MemoryLog:
             raise RowRefused("type_is_one_line")
         if "\0" in text:
             raise RowRefused("22021")
-        _refuse_tags([tag.encode() for tag in row.tags])
-        return row.data
-
-
-def _refuse_tags(tags: list[bytes]) -> None:
-    if any(len(tag) > MAX_TAG_BYTES for tag in tags):
-        raise RowRefused("a_tag_is_at_most_2046_bytes")
-    if b"" in tags:
-        raise RowRefused("no_tag_is_null_or_empty")
-    if any(character in b"".join(tags) for character in b" \n"):
-        raise RowRefused("tags_are_single_words")
-    if tags != sorted(set(tags)):
-        raise RowRefused("tags_are_unique_and_sorted")
+        return encoded(row)
 
 
 class AsyncMemoryLog:

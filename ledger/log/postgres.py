@@ -15,7 +15,7 @@ from ledger.log import statements as sql
 from ledger.log.batch import Decide, Outcome, Proposal
 from ledger.log.errors import LogUnavailable, RowRefused
 from ledger.log.rows import Interest, Query, StoredRow
-from ledger.log.scripts import Answers, Copy, Script, Step
+from ledger.log.scripts import Answers, Appended, Script, Step
 
 T = TypeVar("T")
 
@@ -98,14 +98,25 @@ class PostgresLog:
     def _append(
         self, connection: Connection, proposals: Sequence[Proposal]
     ) -> list[Outcome | Exception]:
+        appended = self._decided(connection, proposals)
+        if appended.wants_room:
+            self._make_room(connection, appended)
+        return appended.outcomes
+
+    def _decided(self, connection: Connection, proposals: Sequence[Proposal]) -> Appended:
         queries = [proposal.query for proposal in proposals]
         patience = iter(scripts.PATIENCE)
         while True:
             read = run(connection, scripts.reading(self.book, queries))
             appending = scripts.appending(self.book, proposals, read, next(patience))
-            outcomes = run(connection, appending)
-            if outcomes is not None:
-                return outcomes
+            appended = run(connection, appending)
+            if appended is not None:
+                return appended
+
+    def _make_room(self, connection: Connection, appended: Appended) -> None:
+        # What was appended stays so; if somebody is in the way, the next to append makes room.
+        with suppress(psycopg.Error):
+            run(connection, scripts.making_room(self.book, appended.head))
 
     @contextmanager
     def _connection(self) -> Generator[Connection]:
@@ -146,10 +157,6 @@ def run(connection: Connection, script: Script[T]) -> T:
 
 
 def _perform(connection: Connection, step: Step) -> Answers:
-    if isinstance(step, Copy):
-        with connection.cursor().copy(sql.COPY_FACTS) as copy:
-            copy.write(step.payload)
-        return []
     if len(step) == 1:
         return [_rows(connection.execute(*step[0], binary=True))]
     with connection.pipeline():

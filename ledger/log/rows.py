@@ -16,10 +16,7 @@ Source: C2SP tlog-tiles, "Log entries" (uint16 length), less a margin.
 """
 
 MAX_TAG_BYTES = 2_046
-"""The most that one tag may hold, so that the table can check that tags are sorted.
-
-Source: PostgreSQL manual, "Limitations" of text search (each lexeme less than 2 kilobytes).
-"""
+"""The most that one tag may hold."""
 
 
 class Row(NamedTuple):

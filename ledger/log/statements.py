@@ -15,26 +15,54 @@ ENSURE_PARTITIONS = "SELECT ensure_partitions(%s, %s)"
 HEAD = "SELECT position, recorded_at FROM heads WHERE book = %s"
 
 READ_BY_TAGS = """
-SELECT heads.position, wanted.n, found.*
+SELECT heads.position, found.*
 FROM heads
-LEFT JOIN json_to_recordset(%(interests)s::json)
-    AS wanted (n int, terms bigint [], types text [], after bigint) ON TRUE
-LEFT JOIN LATERAL (
-    SELECT facts.position, facts.recorded_at, facts.type, facts.tags, facts.data
-    FROM facts
-    WHERE
-        facts.terms @> wanted.terms
-        AND facts.book ~>=~ %(book)s AND facts.book ~<=~ %(book)s
-        AND (wanted.types = '{}' OR facts.type = ANY(wanted.types))
-    OFFSET 0
-) AS found ON found.position > wanted.after
+LEFT JOIN (
+    SELECT wanted.n, sighted.*
+    FROM unnest(
+        %(tags)s::text [], %(others)s::text [], %(types)s::text [], %(afters)s::bigint []
+    ) WITH ORDINALITY AS wanted (tag, others, types, after, n)
+    CROSS JOIN LATERAL (
+        SELECT facts.position, facts.recorded_at, facts.type, facts.tags, facts.data
+        FROM sightings
+        INNER JOIN facts
+            ON
+                facts.book = %(book)s
+                AND facts.position >= sightings.last - sightings.span
+                AND facts.position <= sightings.last
+        WHERE
+            sightings.book = %(book)s
+            AND sightings.term = term(
+                CASE WHEN wanted.others = '' THEN wanted.tag ELSE (
+                    SELECT tag
+                    FROM string_to_table(wanted.tag || ' ' || wanted.others, ' ') AS tag
+                    ORDER BY (
+                        SELECT count(*) FROM (
+                            SELECT FROM sightings AS counted
+                            WHERE
+                                counted.book = %(book)s AND counted.term = term(tag)
+                                AND counted.last > wanted.after
+                            LIMIT 100
+                        ) AS few
+                    )
+                    LIMIT 1
+                ) END
+            )
+            AND sightings.last > wanted.after
+            AND facts.position > wanted.after
+            AND wanted.tag = ANY(facts.tags)
+            AND (wanted.types = '' OR facts.type = ANY(string_to_array(wanted.types, E'\n')))
+        OFFSET 0
+    ) AS sighted
+) AS found ON TRUE
 WHERE heads.book = %(book)s
 """
-"""Interests → the head, and for each interest its number with each of its rows, or with nulls.
+"""Interests → the head, and for each interest its number, from 1 on, with each of its rows.
 
-One statement, so head and rows come from one snapshot. No types mean any. Inside the fence of
-OFFSET 0 nothing fits the primary key, so the planner has only the index on terms to choose; the
-partitions of other books stay shut.
+One statement, so head and rows come from one snapshot; without any row there is one of nulls. An
+interest is its first tag, the others with a space between, its types with a line feed between (none
+mean any), and the position after which it begins. Of several tags the rarest is looked up, as far
+as counting to 100 tells.
 """
 
 READ_RANGE = """
@@ -62,12 +90,14 @@ LOCK_HEAD = """
 SELECT position, room, greatest(clock_timestamp(), recorded_at)
 FROM lock_head(%s)
 """
-"""Book → its last position, its room, and the time to record. The clock is read under the lock."""
+"""Book → its last position, its room, and the time that would be recorded."""
 
-COPY_FACTS = """
-COPY facts (book, position, recorded_at, type, tags, terms, data) FROM STDIN (FORMAT BINARY)
+APPEND_FACTS = "CALL append_facts(%s, %s, %s, %s, %s, NULL, NULL, NULL)"
+"""Book, expected head, types, lines of tags, data → the head that it found, its room, and the time.
+
+It locks the head, and appends if nobody has since the expected one; else it appends nothing. Alone
+it is a transaction of its own. A trigger takes the head along and notifies.
 """
-"""A trigger takes the head along and notifies; rows that do not follow the head are refused."""
 
 COMMIT = "COMMIT"
 ROLLBACK = "ROLLBACK"

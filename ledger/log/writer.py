@@ -1,6 +1,7 @@
 """The asynchronous shell of the log: one task a book appends, another reads, in one event loop."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Self, TypeVar
 
@@ -10,12 +11,14 @@ from psycopg.pq import TransactionStatus
 
 from ledger.log import scripts
 from ledger.log import statements as sql
-from ledger.log.batch import Decide, Outcome, Proposal
+from ledger.log.batch import Decide, Outcome, Proposal, decide_all
+from ledger.log.encoding import encoded
 from ledger.log.errors import LogUnavailable
+from ledger.log.flight import Flight
 from ledger.log.lane import Lane
 from ledger.log.postgres import AWAY, REFUSED, row_refused
 from ledger.log.rows import Query, StoredRow
-from ledger.log.scripts import Answers, Copy, Script, Step
+from ledger.log.scripts import Answers, Appended, Script, Step
 from ledger.log.session import connect_async
 
 T = TypeVar("T")
@@ -27,11 +30,12 @@ History = tuple[tuple[StoredRow, ...], int]
 
 
 class Link:
-    """A connection that is made when needed, and made again after it broke. One task uses it."""
+    """A connection that is made when needed, and again after it broke; one script at a time."""
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
         self._connection: AsyncConnection | None = None
+        self._busy = asyncio.Lock()
 
     async def run(self, script: Script[T]) -> T:
         """Perform a script.
@@ -39,9 +43,10 @@ class Link:
         Raises:
             psycopg.OperationalError: The database is away.
         """
-        if self._connection is None or self._connection.closed:
-            self._connection = await connect_async(self._conninfo)
-        return await run_async(self._connection, script)
+        async with self._busy:
+            if self._connection is None or self._connection.closed:
+                self._connection = await connect_async(self._conninfo)
+            return await run_async(self._connection, script)
 
     async def read(self, script: Callable[[], Script[T]]) -> T:
         """Perform a script that only reads; once more if the connection turns out to be dead."""
@@ -64,16 +69,19 @@ class BookWriter:
     """One book's log inside an event loop; enter it as an asynchronous context.
 
     `queue_limit` is how many callers may wait, for appending and for reading each; `batch_limit`
-    how many decisions go into one transaction. It owns two connections and makes them again when
-    the database comes back.
+    how many decisions go into one transaction. While PostgreSQL writes one batch, the next is read
+    and decided, if it is full, as though that one were stored; should it come to nothing, the next
+    is decided again. It owns three connections and makes them again when the database comes back.
     """
 
     def __init__(
         self, conninfo: str, book: str, *, queue_limit: int = 2_048, batch_limit: int = 256
     ) -> None:
         self.book = book
-        self._reads, self._writes = Link(conninfo), Link(conninfo)
-        self._appending: Lane[Proposal, Outcome] = Lane(self._append, queue_limit, batch_limit)
+        self._reads, self._writes, self._looks = Link(conninfo), Link(conninfo), Link(conninfo)
+        self._flight: Flight | None = None
+        self._deciding = asyncio.Lock()
+        self._appending: Lane[Proposal, Outcome] = Lane(self._append, queue_limit, batch_limit, 2)
         self._reading: Lane[Query, History] = Lane(self._read, queue_limit, batch_limit)
 
     async def __aenter__(self) -> Self:
@@ -92,12 +100,22 @@ class BookWriter:
         """Take no more, finish what is waiting, and close the connections."""
         await self._appending.stop()
         await self._reading.stop()
-        await self._reads.close()
-        await self._writes.close()
+        for link in (self._reads, self._writes, self._looks):
+            await link.close()
 
     async def submit(self, query: Query, decide: Decide) -> Outcome:
         """Decide on the history that `query` names, and append what follows: see `AsyncLog`."""
         return await self._appending.ask(Proposal(query, decide))
+
+    async def submit_all(self, proposals: Iterable[Proposal]) -> list[Outcome | Exception]:
+        """Submit many in their order; a refusal takes the place of its outcome.
+
+        They wait for room in the queue, so that any number may be given.
+
+        Raises:
+            LogUnavailable: The writer is not running.
+        """
+        return await self._appending.ask_all(proposals)
 
     async def read(self, query: Query) -> History:
         """Read what belongs to `query`; what others ask meanwhile goes in the same round trip."""
@@ -110,15 +128,61 @@ class BookWriter:
         return await each_its_own(self._read_together, queries)
 
     async def _append_together(self, proposals: Sequence[Proposal]) -> list[Outcome | Exception]:
+        async with self._deciding:
+            flight = await self._decided(proposals)
+            if flight is None:
+                landing = None
+            elif flight.rows:
+                self._flight = flight
+                landing = asyncio.create_task(self._land(flight))
+            else:
+                return flight.nothing(self.book)
+        appended = await landing if landing else None
+        return appended.outcomes if appended else await self._settled(proposals)
+
+    async def _decided(self, proposals: Sequence[Proposal]) -> Flight | None:
+        """Read and decide a batch; none if it was decided after one that did not come to pass."""
         queries = [proposal.query for proposal in proposals]
-        patience = iter(scripts.PATIENCE)
-        while True:
-            # Over the same connection, so that a dead one is noticed before anything is written.
+        before = self._flight if self._flight and not self._flight.landed.done() else None
+        # Alone over the connection that writes, so that a dead one is noticed beforehand.
+        link = self._looks if before else self._writes
+        read = await link.read(lambda: scripts.reading(self.book, queries))
+        if before and read.head != before.head:
+            # What it appended is in this reading, or will be found to have overtaken it.
+            await asyncio.wait((before.landed,))
+            before = None
+        decided = decide_all(
+            proposals, read.histories, before.rows if before else (), prepare=encoded
+        )
+        if before is None:
+            return Flight(read.head, decided)
+        await asyncio.wait((before.landed,))
+        return Flight(before.end, decided, before.stored()) if before.landed.result() else None
+
+    async def _land(self, flight: Flight) -> Appended | None:
+        try:
+            appended = await self._writes.run(flight.appending(self.book))
+        except BaseException:
+            flight.landed.set_result(None)
+            raise
+        flight.landed.set_result(appended)
+        if appended and appended.wants_room:
+            # What was appended stays so; if somebody is in the way, the next makes room.
+            with suppress(psycopg.Error):
+                await self._looks.run(scripts.making_room(self.book, appended.head))
+        return appended
+
+    async def _settled(self, proposals: Sequence[Proposal]) -> list[Outcome | Exception]:
+        """Append a batch that others were faster than: read again, and decide under the lock."""
+        queries = [proposal.query for proposal in proposals]
+        for tail_limit in scripts.PATIENCE:
             read = await self._writes.read(lambda: scripts.reading(self.book, queries))
-            appending = scripts.appending(self.book, proposals, read, next(patience))
-            outcomes = await self._writes.run(appending)
-            if outcomes is not None:
-                return outcomes
+            appended = await self._writes.run(
+                scripts.appending(self.book, proposals, read, tail_limit)
+            )
+            if appended is not None:
+                return appended.outcomes
+        raise AssertionError("the last of them has no limit")
 
     async def _read_together(self, queries: Sequence[Query]) -> list[History | Exception]:
         read = await self._reads.read(lambda: scripts.reading(self.book, queries))
@@ -158,10 +222,6 @@ async def run_async(connection: AsyncConnection, script: Script[T]) -> T:
 
 
 async def _perform(connection: AsyncConnection, step: Step) -> Answers:
-    if isinstance(step, Copy):
-        async with connection.cursor().copy(sql.COPY_FACTS) as copy:
-            await copy.write(step.payload)
-        return []
     if len(step) == 1:
         return [await _rows(await connection.execute(*step[0], binary=True))]
     async with connection.pipeline():

@@ -9,8 +9,8 @@ from threading import Thread
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-COMMITTED = b"COMMIT\0"
-"""The tag with which the server says that a commit is done."""
+COMMITTED = b"CALL\0"
+"""The tag with which the server says that a batch was appended and is committed."""
 
 
 class Proxy:

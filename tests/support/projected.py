@@ -8,7 +8,6 @@ import psycopg
 from psycopg import sql
 
 from ledger.facts.base import Recorded
-from ledger.log.encoding import term
 from ledger.log.postgres import PostgresLog
 from ledger.log.rows import StoredRow
 from projections.engine import Engine
@@ -33,11 +32,10 @@ def store(connection: psycopg.Connection, rows: Iterable[StoredRow]) -> None:
         connection.execute("SELECT ensure_partitions(%s, %s)", (book, last.position))
         for _, batch in groupby(rows, lambda row: row.recorded_at):
             with connection.cursor().copy(
-                "COPY facts (book, position, recorded_at, type, tags, terms, data) FROM STDIN"
+                "COPY facts (book, position, recorded_at, type, tags, data) FROM STDIN"
             ) as copy:
                 for row in batch:
-                    terms = [term(book, tag) for tag in row.tags]
-                    copy.write_row((*row[:4], list(row.tags), terms, row.data))
+                    copy.write_row((*row[:4], list(row.tags), row.data))
 
 
 def _open_early(connection: psycopg.Connection, first: StoredRow) -> None:

@@ -1,0 +1,47 @@
+"""A batch on its way into the log, after which the next can be decided already."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from ledger.log.batch import Decided, Outcome, place
+from ledger.log.rows import StoredRow
+from ledger.log.scripts import NEVER, Appended, Script, append_after, landed_after
+
+
+class Flight:
+    """A batch that was decided and is to follow the head `head`.
+
+    `known` are the rows of the batch before it as they are stored, by the identity they had when
+    this one was decided.
+    """
+
+    def __init__(
+        self, head: int, decided: Sequence[Decided], known: Mapping[int, StoredRow] | None = None
+    ) -> None:
+        self.head = head
+        self.rows = [row for this in decided for row in this.rows]
+        self.landed: asyncio.Future[Appended | None] = asyncio.get_running_loop().create_future()
+        """What it came to; none if it is not what follows `head`."""
+        self._decided = decided
+        self._known = known or {}
+
+    @property
+    def end(self) -> int:
+        """Give the head after it."""
+        return self.head + len(self.rows)
+
+    def appending(self, book: str) -> Script[Appended | None]:
+        """Append it if the head is the one that it is to follow."""
+        (found,) = yield (append_after(book, self.head, self._decided),)
+        return landed_after(book, self.head, self._decided, found, self._known)
+
+    def nothing(self, book: str) -> list[Outcome | Exception]:
+        """Give the outcomes of a batch that appends nothing."""
+        return place(book, self._decided, self.head, NEVER, self._known)
+
+    def stored(self) -> dict[int, StoredRow]:
+        """Give its rows as they are stored, by their identity; once it has landed."""
+        appended = self.landed.result()
+        outcomes = appended.outcomes if appended else ()
+        stored = [row for this in outcomes if isinstance(this, Outcome) for row in this.appended]
+        return dict(zip(map(id, self.rows), stored, strict=True))
