@@ -15,6 +15,7 @@ from api import (
     feed,
     findings,
     health,
+    imports,
     intake,
     kannel,
     opt_outs,
@@ -34,7 +35,7 @@ from api.limits import BodyLimit
 WAIT_SECONDS = 5.0
 """How long a reader that asks for a position waits for it at most."""
 _FACES = (
-    *(intake, accounts, balances, catalogue, trail, feed, exports, payouts),
+    *(intake, imports, accounts, balances, catalogue, trail, feed, exports, payouts),
     *(opt_outs, outbox, expected, rates, solicitations, subscriptions),
     *(refunds, findings),
 )

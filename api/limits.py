@@ -6,6 +6,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1 << 18
+MAX_IMPORT_BYTES = 1 << 24
+"""Of an import, which is taken in as it comes: some 80,000 messages."""
+_IMPORTS = "/imports"
 
 
 class BodyLimit:
@@ -17,12 +20,14 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one call on."""
         counted = 0
+        whole = str(scope.get("path", "")).endswith(_IMPORTS)
+        limit = MAX_IMPORT_BYTES if whole else MAX_BODY_BYTES
 
         async def counting() -> Message:
             nonlocal counted
             message = await receive()
             counted += len(message.get("body", b""))
-            if counted > MAX_BODY_BYTES:
+            if counted > limit:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return message
 

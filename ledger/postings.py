@@ -61,7 +61,7 @@ NOT_POSTING = frozenset[type[Fact]](
     {
         *(book.BookOpened, book.RulesAdopted, book.GatewayDeclared),
         *(traffic.MoReceived, traffic.ConflictingDuplicateReceived, traffic.DuplicateSuspected),
-        *(traffic.KeywordMatched, traffic.KeywordUnmatched),
+        *(traffic.ExchangeImported, traffic.KeywordMatched, traffic.KeywordUnmatched),
         *(traffic.MtEmitted, handover.MtHandoverUnknown, handover.MtHandedOver),
         *(handover.MtHandoverRefused, handover.MtCancelled, traffic.MtSubmitted),
         *(traffic.DeliveryReceived, traffic.DeliveryOrphaned),

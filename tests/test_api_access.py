@@ -19,6 +19,7 @@ TABLE = {
     "/kannel/{gateway}/dlr": ("GET", f"/kannel/{GATEWAY}/dlr", {"gateway"}),
     "/messages": ("POST", "/messages", {"gateway"}),
     "/receipts": ("POST", "/receipts", {"gateway"}),
+    "/imports": ("POST", "/imports", {"gateway", "admin"}),
     "/merchants/{merchant}/statements/{month}": (
         "GET", "/merchants/ludotel/statements/2026-07", VIEWERS,
     ),

@@ -29,6 +29,7 @@ EXPECTED = {
     "gateway_declared.v1": {"catalogue:trade"},
     "mo_received.v1": {f"mo:{MO}", *WHERE},
     "conflicting_duplicate_received.v1": {f"mo:{MO}", *WHERE},
+    "exchange_imported.v1": {f"mo:{MO}", "merchant:ludotel", *WHERE},
     "keyword_matched.v1": {f"mo:{MO}", "merchant:ludotel", *WHERE},
     "keyword_unmatched.v1": {f"mo:{MO}", *WHERE},
     "mt_emitted.v1": SENT,

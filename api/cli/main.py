@@ -10,6 +10,7 @@ from api.cli import (
     demo,
     expected,
     findings,
+    importing,
     key,
     numbers,
     opt_outs,
@@ -44,6 +45,7 @@ app.add_typer(key.app, name="key", rich_help_panel=SET_UP)
 app.command(rich_help_panel=RUN)(service.api)
 app.command("work", rich_help_panel=RUN)(work.run_worker)
 app.command(rich_help_panel=RUN)(service.serve)
+app.command("import", rich_help_panel=RUN)(importing.import_file)
 app.command(rich_help_panel=RUN)(upkeep.status)
 app.command(rich_help_panel=RUN)(upkeep.unpark)
 app.command("rebuild", rich_help_panel=RUN)(upkeep.rebuild_one)

@@ -100,6 +100,8 @@ class Charged(_Part, frozen=True, kw_only=True):
     price: Price
     tariff: ShortId | None = None
     """By which tariff, if it says so; else the one that is in force here."""
+    category: ShortId | None = None
+    """The tax category by which it was charged, for what this catalogue says nothing of."""
     state: Literal["authorized", "captured", "released", "refused"]
     ended_at: Instant | None = None
     """When it was captured or released; with its receipt, or with the message, if not given."""
@@ -172,7 +174,14 @@ Line = Mo | Receipt | Exchange | Turn | Solicitation | StopSubscription
 
 
 class LineRefused(ValueError):
-    """A line is not what it should be; the text says why, and repeats nothing personal."""
+    """A line is not what it should be; the text says why, and repeats nothing personal.
+
+    `why` is the same for all lines of the same fault.
+    """
+
+    def __init__(self, told: str) -> None:
+        super().__init__(told)
+        self.why = _PLACE.sub("", told)
 
 
 class _Doubled(ValueError):
@@ -180,6 +189,7 @@ class _Doubled(ValueError):
 
 
 _DECODER = msgspec.json.Decoder[Line](Line)
+_PLACE = re.compile(r" \(byte \d+\)")
 _DIGITS = re.compile(r"\d{6,}")
 
 

@@ -127,6 +127,43 @@ def charge(
     )
 
 
+def booked(
+    purchase: Purchase, basis: Basis, category: str | None = None, *, nobodys: bool = False
+) -> ChargeAuthorized | None:
+    """Divide what another platform charged by our terms, whatever would forbid it here.
+
+    `category` is the tax category as that platform had it, where nothing here says so. What is
+    `nobodys` goes to no merchant. None where no terms are known, so that it cannot be booked.
+    """
+    terms = _terms_of(purchase, basis, category, nobodys=nobodys)
+    if terms is None:
+        return None
+    theirs = terms.merchant.fact.share if terms.merchant else NOBODYS
+    try:
+        amounts = split(purchase.price, terms.tax, terms.operator.fact.share, theirs)
+    except ImpossibleSplit:
+        return None
+    whose = purchase._replace(service=None, keyword=None) if nobodys else purchase
+    return ChargeAuthorized(
+        ref=_ref(whose, terms, basis.rules.acting, basis.rules_fact),
+        amounts=amounts,
+        currency=purchase.tariff.fact.currency,
+        captures_on=terms.captures_on,
+        value_day=local_day(purchase.occurred_at, basis.rules.zone),
+        occurred_at=purchase.occurred_at,
+    )
+
+
+def _terms_of(
+    purchase: Purchase, basis: Basis, category: str | None, *, nobodys: bool
+) -> Terms | None:
+    if nobodys and purchase.service is not None:
+        category = purchase.service.category
+    asked = purchase._replace(service=None) if nobodys else purchase
+    found = _terms(asked, basis.catalogue, basis.rules, category)
+    return found if isinstance(found, Terms) else None
+
+
 def _capped(purchase: Purchase, rules: Rules, before: Sequence[Spent]) -> Reached | None:
     return reached(rules.caps, purchase.wanted, before) if purchase.leg == "mt" else None
 
@@ -151,7 +188,9 @@ def _held_against(purchase: Purchase, found: CodeRange) -> int:
     return purchase.tariff.fact.price + purchase.tariff.fact.mo_price
 
 
-def _terms(purchase: Purchase, catalogue: Catalogue, rules: Rules) -> Terms | Refusal:
+def _terms(
+    purchase: Purchase, catalogue: Catalogue, rules: Rules, told: str | None = None
+) -> Terms | Refusal:
     at, tariff, operator = purchase.occurred_at, purchase.tariff.fact.tariff, purchase.operator
     with_operator = catalogue.operator_contract(operator, tariff, at)
     if with_operator is None:
@@ -161,7 +200,7 @@ def _terms(purchase: Purchase, catalogue: Catalogue, rules: Rules) -> Terms | Re
         with_merchant = catalogue.merchant_contract(service.merchant, operator, tariff, at)
         if with_merchant is None:
             return Refusal("no_merchant_contract")
-    category = _category(purchase, rules)
+    category = told or _category(purchase, rules)
     try:
         tax = rules.tax_rate(category)
         captures_on = rules.captures(operator, purchase.short_code, purchase.leg)

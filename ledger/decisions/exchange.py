@@ -63,7 +63,7 @@ def receive(asked: Asked, history: Sequence[Fact], fingerprint_of: FingerprintOf
     mo = asked.mo
     for fact in history:
         if isinstance(fact, MoReceived) and fact.mo == mo.mo:
-            return _again(mo, fact, history, fingerprint_of)
+            return again(mo, fact, history, fingerprint_of)
     exchange = Exchange(mo, asked.known, history)
     exchange.received()
     _judge(exchange, asked, fingerprint_of)
@@ -88,7 +88,7 @@ def _judge(exchange: Exchange, asked: Asked, fingerprint_of: FingerprintOf) -> N
         answer(exchange, asked, code, fingerprint_of)
 
 
-def _again(
+def again(
     mo: Mo, stored: MoReceived, history: Sequence[Fact], fingerprint_of: FingerprintOf
 ) -> list[Draft]:
     """Judge a message under an id that we had: the same one is nothing new, another a conflict."""

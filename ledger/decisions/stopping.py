@@ -22,7 +22,7 @@ def stop(exchange: Exchange, asked: Asked, word: str, meant: ServiceDeclared | N
     It counts on a code that is closed or that nobody opened, too; there it has no text.
     """
     mo, rule = exchange.mo, exchange.known.rules.stop
-    scope, service = _reach(exchange, meant)
+    scope, service = reach(exchange, meant)
     since = exchange.scopes.get(scope)
     if since is not None and mo.occurred_at <= since:
         charge_message(exchange, asked, "stop")
@@ -54,7 +54,7 @@ def stop(exchange: Exchange, asked: Asked, word: str, meant: ServiceDeclared | N
         send_free(exchange, "opt_out_confirmation", asked.code.stop_text, asked.code)
 
 
-def _reach(
+def reach(
     exchange: Exchange, meant: ServiceDeclared | None
 ) -> tuple[Scope, ServiceDeclared | None]:
     """Give how far this STOP reaches, as the country reads it alone or with a keyword.
@@ -63,10 +63,10 @@ def _reach(
     who bought none there it stops them all. The service is given where it is the only one.
     """
     rule = exchange.known.rules.stop
-    reach = rule.with_keyword if meant is not None else rule.bare
-    if reach == "consumer":
+    wide = rule.with_keyword if meant is not None else rule.bare
+    if wide == "consumer":
         return EVERYTHING, None
-    service = (meant or _last_bought(exchange)) if reach == "service" else None
+    service = (meant or _last_bought(exchange)) if wide == "service" else None
     return Scope(exchange.mo.short_code, service.service if service else None), service
 
 

@@ -31,8 +31,9 @@ ChargeRule = Literal[
     "spending_cap",
     "leg_not_charged_here",
     "subscriptions_only",
+    "refused_elsewhere",
 ]
-"""Why a charge was not authorized."""
+"""Why a charge was not authorized. Refused elsewhere: another platform decided it so."""
 
 
 class ChargeRef(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

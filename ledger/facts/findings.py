@@ -13,12 +13,28 @@ FindingKind = Literal[
     "leg_not_booked",
     "billed_above_cap",
     "handover_unknown",
+    "charged_unmatched",
+    "charged_after_stop",
+    "stop_ignored",
+    "sold_unknown",
+    "price_not_in_force",
+    "against_code_rules",
+    "captured_without_receipt",
+    "released_though_billed",
+    "told_otherwise",
 ]
 """Unattributed: an operator billed what nobody sold, to be refunded. Billed twice: two messages
 on one charge were billed, the second is to be refunded. Leg failed: of two legs one is charged
 and the other came to nothing. Leg not booked: an operator bills a leg for which no price, terms
 or tax are known here. Billed above cap: an operator billed an MO beyond a spending cap. Handover
-unknown: a charged message may or may not have reached its gateway."""
+unknown: a charged message may or may not have reached its gateway.
+
+The rest is what another platform decided, whose traffic was imported. Charged unmatched, charged
+after STOP: a charge that nobody asked for. STOP ignored: it took a STOP for something else. Sold
+unknown: its merchant, service or tariff is none of this catalogue. Price not in force: another one
+was. Against code rules: what this code may not charge at all. Captured without receipt, released
+though billed: its receipts mean something else here. Told otherwise: a message that is known was
+told again with another end."""
 
 
 class FindingOpened(Fact, frozen=True, kw_only=True, tag="finding_opened.v1"):

@@ -152,6 +152,7 @@ AnyFact = (
     | traffic.MoReceived
     | traffic.ConflictingDuplicateReceived
     | traffic.DuplicateSuspected
+    | traffic.ExchangeImported
     | traffic.KeywordMatched
     | traffic.KeywordUnmatched
     | traffic.MtEmitted

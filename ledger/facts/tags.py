@@ -68,6 +68,7 @@ _TAGGED: dict[type[Fact], tuple[str, ...]] = {
     traffic.MoReceived: ("mo", *_MESSAGE),
     traffic.ConflictingDuplicateReceived: ("mo", *_MESSAGE),
     traffic.DuplicateSuspected: ("mo", "merchant", *_MESSAGE),
+    traffic.ExchangeImported: ("mo", "merchant", *_MESSAGE),
     traffic.KeywordMatched: ("mo", "merchant", *_MESSAGE),
     traffic.KeywordUnmatched: ("mo", *_MESSAGE),
     traffic.MtEmitted: _MT,

@@ -49,12 +49,14 @@ from ledger.facts.traffic import (
     DeliveryOrphaned,
     DeliveryReceived,
     DuplicateSuspected,
+    ExchangeImported,
     KeywordMatched,
     KeywordUnmatched,
     MoReceived,
     MtEmitted,
     MtRef,
     MtSubmitted,
+    ToldCharge,
 )
 from ledger.spans import Period
 from tests.support.exampled import (
@@ -111,6 +113,32 @@ def trade_examples() -> Iterator[tuple[str, Fact]]:
     yield from (("full", fact) for fact in (*_pushing(), *_subscriptions(), *_solicitations()))
     yield from (("full", fact) for fact in (*_notices(), *_findings(), *_refunds(), *_catalogue()))
     yield from (("wider", fact) for fact in (*_wider(), *_wider_charges(), *_wider_catalogue()))
+    yield from (("full", fact) for fact in _imported())
+
+
+def _imported() -> Iterator[Fact]:
+    yield ExchangeImported(
+        mo=MO,
+        told=FACT,
+        gateway="kannel",
+        keyword="JEU",
+        unmatched="unknown_keyword",
+        stopped=True,
+        charges=(
+            ToldCharge(
+                charge=CHARGE,
+                leg="mt",
+                price=3_000_000,
+                currency="EUR",
+                tariff="t-81014",
+                state="captured",
+            ),
+        ),
+        test=True,
+        occurred_at=AT,
+        **WHERE,
+        **SOLD,
+    )
 
 
 def _pushing() -> Iterator[Fact]:

@@ -1,0 +1,264 @@
+"""What becomes of lines: each kind goes through the door that it would have come by itself.
+
+Lines that follow each other and share a door are taken through it together. The order of the file
+is the order of the book: nothing overtakes.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Literal, NamedTuple
+
+from api.clock import Clock
+from api.importing.bytes import Numbered
+from api.importing.elsewhere import imported
+from api.importing.lines import (
+    MAX_LINE_BYTES,
+    Exchange,
+    Line,
+    LineRefused,
+    Mo,
+    Receipt,
+    Solicitation,
+    StopSubscription,
+    Turn,
+    read_line,
+)
+from api.importing.turning import Turning
+from api.problems import kind_of
+from ledger.commands.desk import Desk, Settled
+from ledger.commands.imported import Imported, TakenOver, import_all
+from ledger.commands.incoming import IncomingMo, IncomingReceipt
+from ledger.commands.messages import Answer
+from ledger.commands.received import Arrived, receive_all
+from ledger.commands.solicitations import Asker, GatewayAsks, ask_solicitation, use_solicitation
+from ledger.commands.subscriptions import stop_subscription
+from ledger.decisions.refusals import ConflictingDuplicate, RulesOutdated
+from ledger.facts.registry import Origin
+from ledger.facts.solicitations import SolicitationAllowed
+from ledger.log.errors import LogOverloaded, LogUnavailable
+
+_log = logging.getLogger(__name__)
+
+TOGETHER = 512
+"""Lines that go through a door at a time."""
+ENDING = (RulesOutdated, LogOverloaded, LogUnavailable)
+"""What ends an import: it says nothing of the line, and the same line may be taken later."""
+
+Status = Literal["recorded", "repeated", "rejected", "conflict"]
+_ALONE = (Turn, Solicitation, StopSubscription)
+
+
+class Result(NamedTuple):
+    """What became of one line."""
+
+    number: int
+    status: Status
+    position: int | None = None
+    """The position up to which its effect is in the book."""
+    why: str | None = None
+    """The reason in few words, the same for all lines of the same fault."""
+    reason: str | None = None
+    """The reason in full."""
+
+
+class Who(NamedTuple):
+    """On whose word lines are taken; a gateway speaks for itself and of now alone."""
+
+    origin: Origin
+    gateway: str | None = None
+
+    def may_say(self, line: Line) -> str | None:
+        """Tell why a line is not this caller's to say; None if it is."""
+        match line:
+            case Mo() | Receipt() | Exchange() if self.gateway in {None, line.gateway}:
+                said = None if isinstance(line, Exchange) else line.arrived_at
+                return "only an admin says when a line arrived" if self.gateway and said else None
+            case _ if self.gateway is None:
+                return None
+            case _:
+                return "this is not for the key of this gateway"
+
+
+class Importer:
+    """Takes lines into one book; `turning` is for lines that let time pass, where that is done."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        who: Who,
+        clock: Clock,
+        turning: Turning | None = None,
+        together: int = TOGETHER,
+    ) -> None:
+        self._desk = desk
+        self._together = together
+        self._who = who
+        self._clock = clock
+        self._turning = turning
+
+    async def take(self, lines: Iterable[Numbered]) -> list[Result]:
+        """Take lines in order; gives what became of each, in order.
+
+        Raises: what is in `ENDING`, with the lines before recorded, and those after not.
+        """
+        results: list[Result] = []
+        good: list[tuple[int, Line]] = []
+        for one in lines:
+            read = self._read(one)
+            if isinstance(read, Result):
+                results.append(read)
+            else:
+                good.append((one.number, read))
+        for door, run in _runs(good, self._together):
+            results += await self._through(door, run)
+        return sorted(results)
+
+    def _read(self, one: Numbered) -> Line | Result:
+        if one.raw is None:
+            return _rejected(one.number, f"the line is longer than {MAX_LINE_BYTES:,} bytes")
+        try:
+            line = read_line(one.raw)
+        except LineRefused as refused:
+            return _rejected(one.number, refused.why, str(refused))
+        why = self._who.may_say(line)
+        return _rejected(one.number, why) if why else line
+
+    async def _through(self, door: int, run: Sequence[tuple[int, Line]]) -> list[Result]:
+        if door == _DECIDED_HERE:
+            arrived = [self._arrived(line) for _, line in run]
+            became = await receive_all(self._desk, arrived, self._who.origin)
+        elif door == _DECIDED_ELSEWHERE:
+            lines = [self._imported(line) for _, line in run if isinstance(line, Exchange)]
+            became = await import_all(self._desk, lines, self._who.origin)
+        else:
+            return [await self._alone(number, line) for number, line in run]
+        return [_told(number, one) for (number, _), one in zip(run, became, strict=True)]
+
+    def _arrived(self, line: Line) -> Arrived:
+        assert isinstance(line, Mo | Receipt)
+        now = self._clock()
+        if isinstance(line, Mo):
+            at = line.arrived_at or (None if self._who.gateway else line.sent_at)
+            return Arrived(_mo(line), at or now)
+        at = line.arrived_at or (None if self._who.gateway else line.occurred_at)
+        return Arrived(_receipt(line), at or now)
+
+    def _imported(self, line: Exchange) -> Imported:
+        known = self._desk.catalogue.gateway(line.gateway, line.sent_at)
+        recycles = known is not None and known.recycles_ids
+        return imported(self._desk.book, line, recycles_ids=recycles)
+
+    async def _alone(self, number: int, line: Line) -> Result:
+        try:
+            recorded, position = await self._work(line)
+        except Exception as failure:  # noqa: BLE001 - it is that line's own, or ends the import
+            return _told(number, failure)
+        return Result(number, "recorded" if recorded else "repeated", position)
+
+    async def _work(self, line: Line) -> tuple[bool, int]:
+        match line:
+            case Turn():
+                if self._turning is None:
+                    raise LineRefused("time passes by the command alone, and not over HTTP")
+                return await self._turning.pass_until(self._desk, line.at, pushed=line.pushed)
+            case Solicitation():
+                return await self._solicit(line)
+            case StopSubscription():
+                about = (line.subscription, line.by, line.reason)
+                at = line.arrived_at
+                settled = await stop_subscription(self._desk, *about, self._who.origin, at)
+                return bool(settled.appended), settled.head
+            case _:
+                raise AssertionError(line)
+
+    async def _solicit(self, line: Solicitation) -> tuple[bool, int]:
+        desk, origin, at = self._desk, self._who.origin, line.arrived_at
+        asks = GatewayAsks(
+            line.id, line.gateway, line.smsc, line.sender, line.short_code, line.service
+        )
+        told = await ask_solicitation(desk, asks, origin, at)
+        if line.text is None or not isinstance(told.fact, SolicitationAllowed):
+            return not told.repeated, told.position
+        name, asker = told.fact.ref.solicitation, Asker(gateway=line.gateway)
+        sent = await use_solicitation(desk, name, line.text, asker, origin=origin, now=at)
+        return not (told.repeated and sent.repeated), sent.position
+
+
+_DECIDED_HERE, _DECIDED_ELSEWHERE, _BY_ITSELF = range(3)
+
+
+def _door(line: Line) -> int:
+    if isinstance(line, _ALONE):
+        return _BY_ITSELF
+    return _DECIDED_ELSEWHERE if isinstance(line, Exchange) else _DECIDED_HERE
+
+
+def _runs(
+    lines: Iterable[tuple[int, Line]], together: int
+) -> Iterator[tuple[int, list[tuple[int, Line]]]]:
+    """Cut lines into runs of the same door, none longer than what goes through at a time."""
+    key: Callable[[tuple[int, Line]], int] = lambda one: _door(one[1])  # noqa: E731 - typed so
+    for door, run in groupby(lines, key=key):
+        whole = list(run)
+        for start in range(0, len(whole), together):
+            yield door, whole[start : start + together]
+
+
+def _rejected(number: int, why: str, reason: str | None = None) -> Result:
+    return Result(number, "rejected", None, why, reason or why)
+
+
+def _told(number: int, became: Answer | Settled | TakenOver | Exception) -> Result:
+    match became:
+        case Answer() | TakenOver():
+            return Result(number, "repeated" if became.repeated else "recorded", became.position)
+        case Settled():
+            return Result(number, "recorded" if became.appended else "repeated", became.head)
+        case ConflictingDuplicate():
+            kind = kind_of(became)
+            why = kind.title if kind else "in conflict"
+            return Result(number, "conflict", None, why, str(became))
+        case LineRefused():
+            return _rejected(number, became.why, str(became))
+        case Exception():
+            return _failed(number, became)
+
+
+def _failed(number: int, failure: Exception) -> Result:
+    if isinstance(failure, ENDING):
+        raise failure
+    kind = kind_of(failure)
+    if kind is None or kind.status >= _FAULT:
+        _log.error("line %s cannot be taken", number, exc_info=failure)
+        return _rejected(number, "a fault of the ledger's", type(failure).__name__)
+    return _rejected(number, kind.title, f"{kind.title}: {failure}")
+
+
+_FAULT = 500
+
+
+def _mo(line: Mo) -> IncomingMo:
+    return IncomingMo(
+        gateway=line.gateway,
+        smsc=line.smsc,
+        gateway_message_id=line.id,
+        sender=line.sender,
+        short_code=line.short_code,
+        text=line.text,
+        stated_at=line.sent_at,
+        operator_message_id=line.operator_message_id,
+    )
+
+
+def _receipt(line: Receipt) -> IncomingReceipt:
+    return IncomingReceipt(
+        mt=line.mt,
+        gateway=line.gateway,
+        outcome=line.outcome,
+        billed=line.billed,
+        raw_status=line.status,
+        stated_at=line.occurred_at,
+        operator_message_id=line.operator_message_id,
+        part=line.part,
+    )

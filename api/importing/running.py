@@ -1,0 +1,188 @@
+"""One import from its first line to its last: read, taken, counted, and the place kept."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
+from typing import BinaryIO, NamedTuple, Protocol
+
+from api.importing.bytes import CHUNK_BYTES, Decoding, Numbered, Place, Splitter
+from api.importing.doors import Result
+from api.importing.places import HEAD_BYTES, Counts, Places, Saved, source_name
+from api.importing.rejected import Rejected
+
+SAVE_SECONDS = 1.0
+"""How often the place is kept: what was done since is done again after a kill, and repeats."""
+MOST_REASONS = 200
+"""How many reasons are told apart in the summary."""
+OTHERS = "other reasons"
+
+
+class Takes(Protocol):
+    """Takes lines into a book: one importer, or several in processes of their own."""
+
+    async def take(self, lines: list[Numbered]) -> list[Result]:
+        """Take lines in order; gives what became of each, in order."""
+        ...
+
+
+class Shown(NamedTuple):
+    """How far an import is."""
+
+    bytes_read: int
+    """Of the file as it lies there."""
+    lines: int
+
+
+class Summary(NamedTuple):
+    """What an import came to."""
+
+    counts: Counts
+    lines: int
+    reasons: Counter[str]
+    """Of what was rejected in this run."""
+    began_at: Place | None
+    """Where a run before had come to, if this one went on from there."""
+
+
+class Run:
+    """One run over one source."""
+
+    def __init__(
+        self,
+        takes: Takes,
+        rejected: Rejected,
+        places: Places | None = None,
+        show: Callable[[Shown], None] = lambda _: None,
+    ) -> None:
+        self._takes = takes
+        self._rejected = rejected
+        self._places = places
+        self._show = show
+        self._counts = Counts()
+        self._reasons: Counter[str] = Counter()
+        self._source: str | None = None
+        self._saved_at = monotonic()
+
+    async def file(self, path: Path, *, from_start: bool = False) -> Summary:
+        """Import a file, from where a run before was cut off.
+
+        Raises:
+            SourceRefused: it is not made of lines of UTF-8.
+            OSError: it cannot be read.
+        """
+        with path.open("rb") as file:
+            saved = await self._begun(path)
+            decoded = _decoded(file)
+            splitter, rest = Splitter(), b""
+            if saved is not None and not from_start:
+                found = _found_again(decoded, saved.place)
+                if found is None:
+                    file.seek(0)
+                    decoded, saved = _decoded(file), None
+                else:
+                    splitter, rest = found
+                    self._counts = saved.counts
+            else:
+                saved = None
+            self._rejected.begin(saved.place.lines if saved else 0)
+            return await self._lines(_from(rest, decoded), splitter, saved, file)
+
+    async def stream(self, file: BinaryIO) -> Summary:
+        """Import what a pipe brings; only a file can be gone on with later."""
+        self._rejected.begin(0)
+        return await self._lines(_decoded(file, whole=False), Splitter(), None, None)
+
+    async def _begun(self, path: Path) -> Saved | None:
+        if self._places is None:
+            return None
+        with path.open("rb") as file:
+            self._source = source_name(_head(file))
+        return await self._places.find(self._source)
+
+    async def _lines(
+        self,
+        decoded: Iterator[bytes],
+        splitter: Splitter,
+        begun: Saved | None,
+        file: BinaryIO | None,
+    ) -> Summary:
+        lines = begun.place.lines if begun else 0
+        for piece in decoded:
+            await self._take(splitter.feed(piece))
+            place = splitter.place
+            lines = place.lines if place else lines
+            self._show(Shown(file.tell() if file else (place.offset if place else 0), lines))
+            await self._keep(place)
+        last = splitter.end()
+        await self._take(last)
+        if self._places is not None and self._source is not None:
+            await self._places.finish(self._source)
+        place = begun.place if begun else None
+        return Summary(self._counts, lines + len(last), self._reasons, place)
+
+    async def _take(self, lines: list[Numbered]) -> None:
+        if not lines:
+            return
+        counted = Counter[str]()
+        for result in await self._takes.take(lines):
+            counted[result.status] += 1
+            if result.status in {"rejected", "conflict"}:
+                self._reject(result)
+        before = self._counts
+        self._counts = Counts(
+            before.recorded + counted["recorded"],
+            before.repeated + counted["repeated"],
+            before.rejected + counted["rejected"] + counted["conflict"],
+        )
+
+    def _reject(self, result: Result) -> None:
+        why = result.why or result.status
+        full = len(self._reasons) >= MOST_REASONS and why not in self._reasons
+        self._reasons[OTHERS if full else why] += 1
+        self._rejected.write(result.number, result.reason or why)
+
+    async def _keep(self, place: Place | None) -> None:
+        if self._places is None or self._source is None or place is None:
+            return
+        if monotonic() - self._saved_at >= SAVE_SECONDS:
+            self._rejected.flush()
+            await self._places.save(self._source, Saved(place, self._counts))
+            self._saved_at = monotonic()
+
+
+def _decoded(file: BinaryIO, *, whole: bool = True) -> Iterator[bytes]:
+    decoding = Decoding()
+    read = file.read if whole else getattr(file, "read1", file.read)
+    while chunk := read(CHUNK_BYTES):
+        yield from decoding.feed(chunk)
+    yield from decoding.end()
+
+
+def _head(file: BinaryIO) -> bytes:
+    head = b""
+    for piece in _decoded(file):
+        head += piece
+        if len(head) >= HEAD_BYTES:
+            break
+    return head
+
+
+def _found_again(decoded: Iterator[bytes], place: Place) -> tuple[Splitter, bytes] | None:
+    """Read up to a place again; None where other bytes lie before it than did then."""
+    hashed, left = hashlib.sha256(), place.offset
+    for piece in decoded:
+        hashed.update(piece[:left])
+        if len(piece) >= left:
+            if hashed.hexdigest() != place.digest:
+                return None
+            return Splitter(place, hashed), piece[left:]
+        left -= len(piece)
+    return None
+
+
+def _from(rest: bytes, decoded: Iterator[bytes]) -> Iterator[bytes]:
+    if rest:
+        yield rest
+    yield from decoded

@@ -1,0 +1,203 @@
+"""Take over exchanges that another platform decided, many at a time, in order."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ledger.commands.desk import (
+    ATTEMPTS,
+    CatalogueMoved,
+    Deciding,
+    Desk,
+    Held,
+    KeyWanted,
+    Learn,
+    Settled,
+    data_key_of,
+)
+from ledger.commands.incoming import IncomingMo, mo_of
+from ledger.commands.together import Together
+from ledger.commands.traffic import find_key
+from ledger.decisions import imported
+from ledger.decisions.asked import Asked, read
+from ledger.decisions.refusals import (
+    ConflictingDuplicate,
+    Refusal,
+    RulesOutdated,
+    UnknownGateway,
+    UnknownLink,
+)
+from ledger.decisions.story import mo_id, mt_id
+from ledger.decisions.told import Told
+from ledger.facts.base import Draft, Recorded
+from ledger.facts.registry import Origin
+from ledger.facts.traffic import ConflictingDuplicateReceived, MoReceived
+from ledger.log.batch import Outcome, Proposal
+from ledger.log.errors import LogOverloaded, RowRefused
+from ledger.vault import DataKeyId, fingerprint, utc_month
+
+_UNKNOWN = (UnknownGateway, UnknownLink, RulesOutdated)
+
+
+class Imported(NamedTuple):
+    """A message as it reached another platform, and what that made of it."""
+
+    incoming: IncomingMo
+    told: Told
+
+
+class TakenOver(NamedTuple):
+    """An exchange stands in the book as it was told."""
+
+    mo: str
+    repeated: bool
+    position: int
+
+
+async def import_all(
+    desk: Desk, batch: Sequence[Imported], origin: Origin
+) -> list[TakenOver | Exception]:
+    """Take exchanges over in order; gives for each where it stands, or why it was refused.
+
+    Raises:
+        LogOverloaded, LogUnavailable: as `receive_all`.
+    """
+    taking = _Taking(desk, batch, origin)
+    idle = 0
+    while taking.left:
+        before = len(taking.left)
+        await taking.go_on()
+        idle = idle + 1 if len(taking.left) == before else 0
+        if idle >= ATTEMPTS:
+            raise LogOverloaded("what was read kept changing")
+    return [taking.done[at] for at in range(len(batch))]
+
+
+class _One:
+    """The decision on one exchange under `keys`."""
+
+    def __init__(self, asked: Asked, told: Told, keys: Held) -> None:
+        mo, own = asked.mo, keys[_own_key(asked)]
+        self.told = told
+        self._keys = keys
+        named = fingerprint(own, mo.sender, mo.short_code, mo.text) if own else ""
+        self.asked = asked._replace(mo=mo._replace(fingerprint=named))
+
+    def decide(self, history: list[Recorded]) -> list[Draft]:
+        """Decide.
+
+        Raises:
+            KeyWanted: a stored message can only be compared under a key that is not here.
+        """
+        facts = [one.fact for one in history]
+        return imported.take_over(self.asked, self.told, facts, self._fingerprint_of)
+
+    def became(self, settled: Settled) -> TakenOver | Exception:
+        """Tell whether the exchange stands there as it was told."""
+        mo = self.asked.mo.mo
+        facts = [one.fact for one in settled.facts]
+        received = next(one for one in facts if isinstance(one, MoReceived) and one.mo == mo)
+        same = self._fingerprint_of(received) in {received.fingerprint, None}
+        if same and imported.same_as_told(facts, mo, self.told):
+            return TakenOver(mo, not settled.appended, settled.head)
+        return ConflictingDuplicate(mo)
+
+    def _fingerprint_of(self, stored: MoReceived | ConflictingDuplicateReceived) -> str | None:
+        wanted, mo = data_key_of(stored), self.asked.mo
+        if wanted not in self._keys:
+            raise KeyWanted(wanted)
+        key = self._keys[wanted]
+        return fingerprint(key, mo.sender, mo.short_code, mo.text) if key else None
+
+
+class _Taking:
+    """A batch on its way: what is left of it, and what became of the rest."""
+
+    def __init__(self, desk: Desk, batch: Sequence[Imported], origin: Origin) -> None:
+        self._desk = desk
+        self._batch = batch
+        self._origin = origin
+        self._held: Held = {}
+        self.done: dict[int, TakenOver | Exception] = {}
+        self.left = list(range(len(batch)))
+
+    async def go_on(self) -> None:
+        """Take over what is left, up to where something has to be learnt first."""
+        asked, refused = self._asked()
+        if any(isinstance(why, _UNKNOWN) for why in refused.values()):
+            await self._desk.refresh()
+            asked, refused = self._asked()
+        self.done |= refused
+        await self._ensure_keys(asked)
+        told = {at: _One(one, self._batch[at].told, self._held) for at, one in asked.items()}
+        await self._settle(list(told.items()))
+        self.left = [at for at in self.left if at not in self.done]
+
+    def _asked(self) -> tuple[dict[int, Asked], dict[int, Exception]]:
+        asked: dict[int, Asked] = {}
+        refused: dict[int, Exception] = {}
+        for at in self.left:
+            incoming = self._batch[at].incoming
+            assert incoming.stated_at is not None, "an exchange says when it began"
+            try:
+                asked[at] = read(*mo_of(self._desk, incoming, incoming.stated_at))
+            except Refusal as refusal:
+                refused[at] = refusal
+        return asked, refused
+
+    async def _ensure_keys(self, asked: Mapping[int, Asked]) -> None:
+        wanted: dict[DataKeyId, str | None] = {}
+        for at, one in asked.items():
+            for key in _keys_of(one, self._batch[at].told) - self._held.keys():
+                wanted.setdefault(key, self._batch[at].incoming.sender)
+        if wanted:
+            self._held |= await self._desk.keys.ensure_all(wanted)
+
+    async def _settle(self, ready: Sequence[tuple[int, _One]]) -> None:
+        if not ready:
+            return
+        made = [Deciding(self._desk, one.decide, self._origin, self._held) for _, one in ready]
+        queries = [imported.rests_on(one.asked) for _, one in ready]
+        proposals = [Proposal(query, one.rows) for query, one in zip(queries, made, strict=True)]
+        together = Together(proposals, (Learn,))
+        try:
+            outcome = await self._desk.log.submit(together.query, together.decide)
+        except RowRefused as refused:
+            # One bad row must not fail the others: half of them are tried, and the rest is left.
+            if len(ready) > 1:
+                await self._settle(ready[: len(ready) // 2])
+            else:
+                self.done[ready[0][0]] = refused
+            return
+        for (at, one), deciding, became in zip(
+            ready, made, together.outcomes(outcome), strict=False
+        ):
+            await self._file(at, one, deciding, became)
+
+    async def _file(
+        self, at: int, one: _One, deciding: Deciding, became: Outcome | Exception
+    ) -> None:
+        if isinstance(became, KeyWanted):
+            await find_key(self._desk, self._held, became)
+        elif isinstance(became, CatalogueMoved):
+            await self._desk.refresh()
+        elif isinstance(became, Exception):
+            self.done[at] = became
+        else:
+            self.done[at] = one.became(deciding.settled(became))
+
+
+def _own_key(asked: Asked) -> DataKeyId:
+    return DataKeyId(asked.mo.consumer, utc_month(asked.mo.occurred_at), "text")
+
+
+def _keys_of(asked: Asked, told: Told) -> set[DataKeyId]:
+    """Name the keys of the message and of its answer, which may lie in the next month."""
+    own = _own_key(asked)
+    if told.sent is None:
+        return {own}
+    return {own, own._replace(month=utc_month(max(told.sent.sent_at, asked.mo.occurred_at)))}
+
+
+def answer_of(book: str, gateway: str, message: str, day: str = "") -> str:
+    """Give the id that the answer to a message has here, whoever sent it."""
+    return mt_id(book, mo_id(book, gateway, message, day))

@@ -1,0 +1,240 @@
+"""An exchange that another platform decided: recorded as it was, and judged.
+
+Nothing of it is refused for a rule. What it charged is booked by our terms as far as they are
+known; what our rules would have forbidden was never allowed by us, so it is recorded as billed
+without our leave, and found. What nobody may earn, nobody does.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from ledger.decisions import exchange as live
+from ledger.decisions import opt_out, receipt, spending, subscription
+from ledger.decisions.answering import FingerprintOf
+from ledger.decisions.asked import Asked, says_stop, service_named, stop_word_after
+from ledger.decisions.finding import About, finding_id
+from ledger.decisions.imported_charges import take_charges
+from ledger.decisions.legs import find
+from ledger.decisions.opt_out import EVERYTHING
+from ledger.decisions.recall import recall
+from ledger.decisions.stopping import reach
+from ledger.decisions.story import Exchange, mt_id
+from ledger.decisions.told import Sold, Told, ToldSent, sold_here, told_id
+from ledger.facts.base import Draft, Fact
+from ledger.facts.consent import OptedOut, OptOutLifted
+from ledger.facts.registry import stored_name
+from ledger.facts.tags import tag
+from ledger.facts.traffic import (
+    ExchangeImported,
+    KeywordMatched,
+    MoReceived,
+    MtEmitted,
+    MtRef,
+    ToldCharge,
+)
+from ledger.log.rows import Interest, Query
+from ledger.texts import segments
+from ledger.words import derived_id
+
+_CONSUMERS = frozenset({stored_name(OptedOut), stored_name(OptOutLifted)}) | spending.TYPES
+_MATCHES = frozenset({stored_name(KeywordMatched)})
+
+
+def rests_on(asked: Asked) -> Query:
+    """Give the facts that the judgement of an exchange rests on."""
+    consumer, code = tag("consumer", asked.mo.consumer), tag("code", asked.mo.short_code)
+    own = (Interest((consumer,), _CONSUMERS), Interest((consumer, code), _MATCHES))
+    return tuple(dict.fromkeys((*live.rests_on(asked), *own)))
+
+
+def take_over(
+    asked: Asked, told: Told, history: Sequence[Fact], fingerprint_of: FingerprintOf
+) -> list[Draft]:
+    """Record what another platform made of a message, and find what is wrong with it."""
+    mo = asked.mo
+    exchange = Exchange(mo, asked.known, history)
+    for fact in history:
+        if isinstance(fact, MoReceived) and fact.mo == mo.mo:
+            conflict = live.again(mo, fact, history, fingerprint_of)
+            return conflict or _told_again(exchange, told)
+    exchange.received()
+    exchange.add(_as_told(exchange, told))
+    sold = sold_here(exchange, told.match)
+    _consent(exchange, asked, told, sold)
+    _match(exchange, told, sold)
+    take_charges(exchange, asked, told, sold)
+    if told.sent is not None:
+        _send(exchange, told, told.sent, sold)
+    return exchange.drafts
+
+
+def same_as_told(facts: Sequence[Fact], mo: str, told: Told) -> bool:
+    """Tell whether an exchange stands in the book as it is told now."""
+    return any(
+        isinstance(one, ExchangeImported) and one.mo == mo and one.told == told.name
+        for one in facts
+    )
+
+
+def _told_again(exchange: Exchange, told: Told) -> list[Draft]:
+    """Find a message of which something else is told than before, once for each such telling."""
+    mo, book = exchange.mo.mo, exchange.known.book
+    if same_as_told(exchange.history, mo, told):
+        return []
+    subject = derived_id(mo, told.name)
+    found = finding_id(book, "told_otherwise", subject)
+    if any(one.subject == found for one in exchange.history):
+        return []
+    find(exchange, "told_otherwise", subject, _about(exchange))
+    return exchange.drafts
+
+
+def _about(exchange: Exchange) -> About:
+    mo = exchange.mo
+    return About(mo.consumer, mo.short_code, mo.operator, mo=mo.mo, test=exchange.test)
+
+
+def _as_told(exchange: Exchange, told: Told) -> ExchangeImported:
+    mo, match = exchange.mo, told.match
+    return ExchangeImported(
+        mo=mo.mo,
+        told=told.name,
+        gateway=mo.gateway,
+        consumer=mo.consumer,
+        short_code=mo.short_code,
+        operator=mo.operator,
+        keyword=match.keyword if match else None,
+        merchant=match.merchant if match else None,
+        service=match.service if match else None,
+        unmatched=told.unmatched,
+        stopped=told.stopped,
+        charges=tuple(_charges(exchange, told)),
+        test=exchange.test,
+        occurred_at=mo.occurred_at,
+    )
+
+
+def _charges(exchange: Exchange, told: Told) -> Iterator[ToldCharge]:
+    for place, one in enumerate(told.charges):
+        yield ToldCharge(
+            charge=told_id(exchange, told.charges, place),
+            leg=one.leg,
+            price=one.price,
+            currency=one.currency,
+            tariff=one.tariff,
+            state=one.state,
+        )
+
+
+def _consent(exchange: Exchange, asked: Asked, told: Told, sold: Sold) -> None:
+    """Let a STOP count whatever the platform took it for, and a later message lift it."""
+    stops = says_stop(asked)
+    if stops and not told.stopped:
+        find(exchange, "stop_ignored", exchange.mo.mo, _about(exchange))
+    if stops or told.stopped:
+        _stop(exchange, asked)
+        return
+    mo, service = exchange.mo, sold.service.service if sold.service else None
+    if not opt_out.sent_before(exchange.scopes, mo.short_code, service, mo.occurred_at):
+        exchange.lift(service)
+
+
+def _stop(exchange: Exchange, asked: Asked) -> None:
+    mo, word = exchange.mo, asked.word
+    spelled = word.word if word is not None else stop_word_after(asked)
+    meant = service_named(asked, word.rest) if word is not None else asked.service
+    scope, service = reach(exchange, meant)
+    since = exchange.scopes.get(scope)
+    if since is not None and mo.occurred_at <= since:
+        return
+    exchange.beside(
+        OptedOut(
+            consumer=mo.consumer,
+            mo=mo.mo,
+            short_code=mo.short_code,
+            operator=mo.operator,
+            merchant=service.merchant if service else None,
+            service=scope.service,
+            everywhere=scope == EVERYTHING,
+            word=spelled or "STOP",
+            test=exchange.test,
+            occurred_at=mo.occurred_at,
+        )
+    )
+    if scope in opt_out.stopped(exchange.facts):
+        for draft in recall(exchange.history, scope, exchange.known.rules, mo.occurred_at):
+            exchange.beside(draft.fact)
+        subscription.stopped(exchange, scope.service, everywhere=scope == EVERYTHING)
+
+
+def _match(exchange: Exchange, told: Told, sold: Sold) -> None:
+    """Record what the message was taken for, at the price that was charged."""
+    mo, match, tariff = exchange.mo, told.match, sold.tariff
+    if match is None:
+        if told.unmatched is not None:
+            exchange.unmatched(told.unmatched)
+        return
+    if sold.service is None and not told.charges:
+        find(exchange, "sold_unknown", mo.mo, _about(exchange))
+    if tariff is None:
+        return  # A match names the tariff that was in force, and there was none.
+    asked_for = {one.leg: one.price for one in reversed(told.charges)}
+    matched = KeywordMatched(
+        mo=mo.mo,
+        consumer=mo.consumer,
+        short_code=mo.short_code,
+        operator=mo.operator,
+        keyword=match.keyword,
+        merchant=match.merchant,
+        service=match.service,
+        tariff=tariff.fact.tariff,
+        tariff_version=tariff.id,
+        price=asked_for.get("mt", tariff.fact.price),
+        mo_price=asked_for.get("mo", tariff.fact.mo_price),
+        currency=tariff.fact.currency,
+        catalogue_position=exchange.known.catalogue.position,
+        test=exchange.test,
+        occurred_at=mo.occurred_at,
+    )
+    exchange.add(matched, match.argument)
+
+
+def _send(exchange: Exchange, told: Told, sent: ToldSent, sold: Sold) -> None:
+    """Record the answer, and the receipts that it got; what they mean was told already."""
+    mo, book = exchange.mo, exchange.known.book
+    mt = mt_id(book, mo.mo)
+    exchange.add(_emitted(exchange, told, sent, sold), sent.text)
+    for one in told.receipts:
+        known = receipt.message(exchange.facts, mt, mo.mo)._replace(charge=None)
+        for draft in receipt.receive(one, known, book, exchange.known.rules.zone):
+            exchange.beside(draft.fact)
+
+
+def _emitted(exchange: Exchange, told: Told, sent: ToldSent, sold: Sold) -> MtEmitted:
+    mo, tariff, match = exchange.mo, sold.tariff, told.match
+    rides = [
+        told_id(exchange, told.charges, place)
+        for place, one in enumerate(told.charges)
+        if one.leg == "mt" and one.state != "refused"
+    ]
+    charged = bool(rides) and tariff is not None
+    free = exchange.known.rules.free_billing_code
+    return MtEmitted(
+        ref=MtRef(
+            mt=mt_id(exchange.known.book, mo.mo),
+            mo=mo.mo,
+            gateway=mo.gateway,
+            consumer=mo.consumer,
+            short_code=mo.short_code,
+            operator=mo.operator,
+            merchant=match.merchant if match else None,
+            service=match.service if match else None,
+            charge=rides[0] if rides else None,
+            test=exchange.test,
+        ),
+        kind=sent.kind,
+        billing_code=tariff.fact.billing_code if charged and tariff else free,
+        tariff=tariff.fact.tariff if tariff and match else None,
+        tariff_version=tariff.id if tariff and match else None,
+        parts=segments(sent.text).parts,
+        occurred_at=max(sent.sent_at, mo.occurred_at),
+    )
