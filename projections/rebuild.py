@@ -5,7 +5,7 @@ statements that keep the table fill it. The connection is in autocommit, from
 `ledger.log.session.connect`, and belongs to one thread.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import LiteralString
@@ -18,8 +18,8 @@ from ledger.log.postgres import PostgresLog
 from projections import positions
 from projections.apply import Failure, Target, apply
 from projections.reading import NotProjected
-from projections.source import Item, context_of, decoded
-from projections.table import BESIDE, Place, Projection
+from projections.source import context_of, decoded, lines, uncollected
+from projections.table import BESIDE, LaidOut, Place, Projection
 
 CHUNK = 50_000
 """Facts that are folded together; chunks are merged in the order of their ranges."""
@@ -44,6 +44,15 @@ _CREATE = SQL(
     "CREATE TEMPORARY TABLE {name}"
     " (LIKE public.{name} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)"
 )
+# Only the key is needed to merge rows; the lists' indexes are those of the table in use.
+_SIDE_INDEXES: LiteralString = """
+SELECT side.relname
+FROM pg_index
+INNER JOIN pg_class AS side ON pg_index.indexrelid = side.oid
+INNER JOIN pg_class AS copy ON pg_index.indrelid = copy.oid
+WHERE copy.relname = %s AND copy.relnamespace = pg_my_temp_schema() AND NOT pg_index.indisprimary
+"""
+_DROP_INDEX = SQL("DROP INDEX pg_temp.{name}")
 _DROP = SQL("DROP TABLE pg_temp.{name}")
 _EMPTY = SQL("DELETE FROM public.{name} WHERE book = %s")
 _FILL = SQL("INSERT INTO public.{name} SELECT * FROM pg_temp.{name}")
@@ -89,14 +98,9 @@ def rebuild(
     Raises:
         RebuildFailed: a fact cannot be folded; the old one stays.
     """
-    with _copy(connection, book, projection) as copy:
+    with copied(connection, book, projection) as copy:
         copy.build_to_head(progress)
-        positions.start(connection, book, [projection.fold])
-        with connection.transaction():
-            stood = connection.execute(_LOCK, (book, projection.name)).fetchall()
-            copy.build(max(position for (position,) in stood), progress)
-            copy.replace_live()
-    return copy.position
+        return swap(connection, book, copy, progress)
 
 
 def compare(
@@ -110,7 +114,7 @@ def compare(
         NotProjected: it has never run in this book.
         RebuildFailed: a fact cannot be folded.
     """
-    with _copy(connection, book, projection) as copy:
+    with copied(connection, book, projection) as copy:
         copy.build(_position(connection, book, projection), progress)
         with connection.transaction():
             connection.execute(_SNAPSHOT)
@@ -118,14 +122,15 @@ def compare(
             return copy.differences()
 
 
-class _Copy:
+class Copy:
     """A projection under construction, up to `position`, in this connection's temporary table."""
 
     def __init__(self, connection: Connection, book: str, projection: Projection) -> None:
         self.position = 0
+        self.projection = projection
+        self.place = Place(connection, BESIDE)
         self._connection = connection
         self._book = book
-        self._projection = projection
         self._log = PostgresLog(connection, book)
 
     @cached_property
@@ -133,7 +138,7 @@ class _Copy:
         context = context_of(self._log)
         if context is None:
             raise AssertionError("facts were read, so the first one is there")
-        return Target(Place(self._connection, BESIDE), self._book, self._projection, context)
+        return Target(self.place, self._book, self.projection, context)
 
     def build_to_head(self, progress: Progress) -> None:
         """Go to the head, then once more for what came meanwhile."""
@@ -143,19 +148,27 @@ class _Copy:
     def build(self, to: int, progress: Progress) -> None:
         """Go on to a position that the log has."""
         while self.position < to:
-            rows = self._log.follow(self.position, min(CHUNK, to - self.position))
-            self._add(decoded(rows, [self._projection.fold]))
-            self.position = rows[-1].position
+            self.add(min(self.position + CHUNK, to))
             progress(self.position, to)
 
-    def _add(self, items: Sequence[Item]) -> None:
-        failure = apply(self._target, items)
+    def add(self, to: int) -> None:
+        """Fold what is between here and a position that the log has."""
+        with uncollected():
+            rows = lines(self._connection, self._book, self.position, to)
+            failure = apply(self._target, decoded(rows, [self.projection.fold]))
         if failure is not None:
-            raise RebuildFailed(self._projection.name, failure) from failure.error
+            raise RebuildFailed(self.projection.name, failure) from failure.error
+        self.position = rows[-1].position
+
+    def put(self, rows: LaidOut, to: int) -> None:
+        """Merge what somebody else has folded of what is between here and a position."""
+        with self._connection.transaction():
+            self.projection.table.put(self.place, self._book, rows)
+        self.position = to
 
     def replace_live(self) -> None:
         """Put the copy in the place of the table in use, in the caller's transaction."""
-        fold = self._projection.fold
+        fold = self.projection.fold
         self._connection.execute(_EMPTY.format(name=Identifier(fold.name)), (self._book,))
         self._connection.execute(_FILL.format(name=Identifier(fold.name)))
         self._connection.execute(_FORGET, (self._book, fold.name))
@@ -164,17 +177,36 @@ class _Copy:
     def differences(self) -> list[str]:
         """Compare with the table in use, row by row as text."""
         self._connection.execute(_READ_WHOLE)
-        ask = _DIFFERENCES.format(name=Identifier(self._projection.name))
+        ask = _DIFFERENCES.format(name=Identifier(self.projection.name))
         cursor = self._connection.cursor(row_factory=scalar_row)
         return cursor.execute(ask, (self._book, MOST_DIFFERENCES)).fetchall()
 
 
+def swap(connection: Connection, book: str, copy: Copy, progress: Progress = unseen) -> int:
+    """Put a copy in the place of the table in use, once it is as far; gives its position.
+
+    Raises:
+        RebuildFailed: a fact cannot be folded; the old one stays.
+    """
+    projection = copy.projection
+    positions.start(connection, book, [projection.fold])
+    with connection.transaction():
+        stood = connection.execute(_LOCK, (book, projection.name)).fetchall()
+        copy.build(max(position for (position,) in stood), progress)
+        copy.replace_live()
+    return copy.position
+
+
 @contextmanager
-def _copy(connection: Connection, book: str, projection: Projection) -> Generator[_Copy]:
+def copied(connection: Connection, book: str, projection: Projection) -> Generator[Copy]:
+    """Give an empty copy, and drop it after."""
     name = Identifier(projection.name)
-    connection.execute(_CREATE.format(name=name))
+    with connection.transaction():
+        connection.execute(_CREATE.format(name=name))
+        for (index,) in connection.execute(_SIDE_INDEXES, (projection.name,)).fetchall():
+            connection.execute(_DROP_INDEX.format(name=Identifier(index)))
     try:
-        yield _Copy(connection, book, projection)
+        yield Copy(connection, book, projection)
     finally:
         # The server drops it with the connection, should that be gone.
         if not connection.closed:

@@ -37,6 +37,14 @@ class Place(NamedTuple):
     schema: str = LIVE
 
 
+class LaidOut(NamedTuple):
+    """Rows as JSON: for `upsert`, the terms they share, for `lesser`. Empty: there are none."""
+
+    made: str
+    terms: str
+    less: str
+
+
 def _no(_: object) -> bool:
     return False
 
@@ -72,6 +80,10 @@ class Table(Generic[K, V]):
 
     def write(self, place: Place, book: str, deltas: Deltas[K, V]) -> None:
         """Merge deltas into the rows of a book, in the caller's transaction."""
+        self.put(place, book, self.laid_out(deltas))
+
+    def laid_out(self, deltas: Deltas[K, V]) -> LaidOut:
+        """Lay deltas out as the statements take them, apart from where they are written."""
         made, less = list[dict[str, Any]](), list[dict[str, Any]]()
         shared = _Shared[V](self.terms_of, self.terms)
         for key, delta in deltas.items():
@@ -80,17 +92,20 @@ class Table(Generic[K, V]):
                 less.append(row)
             else:
                 made.append(shared.told_in(row, delta))
-        self._merge(place, self.upsert, {"book": book, "rows": made, "terms": shared.found})
-        self._merge(place, self.lesser, {"book": book, "rows": less})
+        return LaidOut(_text(made), _text(shared.found), _text(less))
 
-    def _merge(self, place: Place, statement: LiteralString, values: dict[str, Any]) -> None:
-        if values["rows"]:
-            merge = _in_place(statement, place.schema, self.name)
-            given = {
-                name: value if name == "book" else _encode(value).decode()
-                for name, value in values.items()
-            }
-            place.connection.execute(merge, given)
+    def put(self, place: Place, book: str, rows: LaidOut) -> None:
+        """Merge rows that were laid out into those of a book, in the caller's transaction."""
+        if rows.made:
+            values = {"book": book, "rows": rows.made, "terms": rows.terms}
+            place.connection.execute(_in_place(self.upsert, place.schema, self.name), values)
+        if rows.less:
+            values = {"book": book, "rows": rows.less}
+            place.connection.execute(_in_place(self.lesser, place.schema, self.name), values)
+
+
+def _text(rows: list[dict[str, Any]]) -> str:
+    return _encode(rows).decode() if rows else ""
 
 
 @lru_cache(maxsize=64)

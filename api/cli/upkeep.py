@@ -1,7 +1,8 @@
 """`obole status`, `unpark`, `rebuild`: what is derived from the facts, and whether it is right."""
 
+import os
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from psycopg import Connection
@@ -12,6 +13,7 @@ from api.cli.show import AsJson, print_json, print_table, progress_bar, say, tab
 from api.cli.work import parked_text
 from ledger.log.postgres import PostgresLog
 from projections import positions, rebuild
+from projections.cores import rebuild_all
 from projections.known import PROJECTIONS, named
 from projections.outbox import read as outbox
 from projections.positions import Status
@@ -19,6 +21,11 @@ from projections.reading import NotProjected, answer
 from projections.table import Projection
 
 Name = Annotated[str, typer.Argument(help=f"One of: {', '.join(one.name for one in PROJECTIONS)}.")]
+
+AnyName = Annotated[
+    str | None, typer.Argument(help=f"One of: {', '.join(one.name for one in PROJECTIONS)}.")
+]
+CORES = os.cpu_count() or 1
 
 
 def status(book: BookName = "fr", *, as_json: AsJson = False) -> None:
@@ -81,53 +88,68 @@ def unpark(name: Name, book: BookName = "fr") -> None:
     say(f"{book}: {name} goes on at the next turn of `obole work`")
 
 
-def rebuild_one(
-    name: Name,
+def rebuild_projections(
+    name: AnyName = None,
     book: BookName = "fr",
     *,
+    everything: Annotated[bool, typer.Option("--all", help="Every projection at once.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Only compare with what is in use; change nothing.")
     ] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="How many fold at once; by default, one a core.")
+    ] = CORES,
     as_json: AsJson = False,
 ) -> None:
-    """Make a projection anew from the facts.
+    """Make a projection, or all of them, anew from the facts.
 
-    It takes the place of the one in use, which readers keep until then.
-    With --check nothing is replaced: the status is 1 if the two differ.
+    They take the place of those in use, which readers keep until then.
+    With --check nothing is replaced: the status is 1 if any two differ.
     """
-    projection = _named(name)
+    if (name is not None) == everything:
+        raise typer.BadParameter("name one projection, or give --all", param_hint="NAME")
+    projections = PROJECTIONS if name is None else (_named(name),)
     with (
         migrated_database() as database,
         connection_to(database, book) as connection,
         progress_bar() as progress,
     ):
-        task = progress.add_task(f"{book}: {name}", total=None)
+        task = progress.add_task(f"{book}: {name or 'all'}", total=None)
 
         def show(reached: int, head: int) -> None:
             progress.update(task, completed=reached, total=head)
 
         if check:
-            differences = rebuild.compare(connection, book, projection, show)
+            found = {one.name: rebuild.compare(connection, book, one, show) for one in projections}
         else:
-            rebuild.rebuild(connection, book, projection, show)
-            differences = None
-        position = positions.standings(connection, book)[name].position
+            rebuild_all(connection, database.app_url, book, processes, projections, show)
+            found = dict.fromkeys((one.name for one in projections), None)
+        standing = positions.standings(connection, book)
+    told = [_told(book, one, standing[one].position, found[one]) for one in found]
+    _tell(told if everything else told[0], as_json=as_json)
+    differing = [one for one, differences in found.items() if differences]
+    if differing:
+        raise CommandRefused(f"{book}: {', '.join(differing)} differs from a rebuild")
+
+
+def _told(book: str, name: str, position: int, differences: list[str] | None) -> dict[str, Any]:
+    found = {} if differences is None else {"differences": differences}
+    return {"book": book, "projection": name, "position": position, **found}
+
+
+def _tell(told: dict[str, Any] | list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        found = {} if differences is None else {"differences": differences}
-        print_json({"book": book, "projection": name, "position": position, **found})
-    else:
-        _tell(f"{book}: {name}", position, differences)
-    if differences:
-        raise CommandRefused(f"{book}: {name} differs from a rebuild")
-
-
-def _tell(what: str, position: int, differences: list[str] | None) -> None:
-    if differences is None:
-        say(f"{what} was rebuilt from {position:,} facts and is in use")
-    elif not differences:
-        say(f"{what} equals a rebuild from {position:,} facts, byte for byte")
-    for difference in differences or ():
-        say(f"  {difference}")
+        print_json(told)
+        return
+    for one in told if isinstance(told, list) else [told]:
+        what, position = f"{one['book']}: {one['projection']}", one["position"]
+        differences: list[str] | None = one.get("differences")
+        if differences is None:
+            say(f"{what} was rebuilt from {position:,} facts and is in use")
+        elif not differences:
+            say(f"{what} equals a rebuild from {position:,} facts, byte for byte")
+        for difference in differences or ():
+            say(f"  {difference}")
 
 
 def _named(name: str) -> Projection:
