@@ -18,10 +18,10 @@ from tests.torture.load import Load
 from tests.torture.processes import Ledger, rest, serving, urls_of
 from tests.torture.trial import Say, Scale, Verdict, dice, judged
 
-ROUNDS = {Scale.TINY: 1, Scale.SHORT: 4, Scale.LONG: 200}
+ROUNDS = {Scale.TINY: 1, Scale.SHORT: 3, Scale.LONG: 200}
 SIZE = 400 << 20
 PROGRESS = 20
-SHORTEST_SECONDS, LONGEST_SECONDS = 1.5, 3.0
+SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 2.5
 STEP_SECONDS = 0.05
 LAST_BYTES = 1 << 12
 

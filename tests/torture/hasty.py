@@ -5,8 +5,8 @@ acknowledged, so a trial that does not see that sees nothing.
 """
 
 import asyncio
+import socket
 import threading
-from contextlib import suppress
 from typing import Self
 
 from tests.torture.speech import Line
@@ -22,6 +22,7 @@ class Hasty:
         self._to = port
         self._thread = threading.Thread(target=self._run, name="hasty", daemon=True)
         self._ready = threading.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -37,17 +38,30 @@ class Hasty:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stop.wait()
-        server.close()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)  # noqa: FBT003 - the socket's own signature
+            self.port = listener.getsockname()[1]
+            tasks = {asyncio.create_task(self._accept(listener))}
+            self._ready.set()
+            await self._stop.wait()
+            for task in tasks | self._tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = Line(self._to)
-        with suppress(OSError, EOFError):
+    async def _accept(self, listener: socket.socket) -> None:
+        while True:
+            client, _ = await self._loop.sock_accept(listener)
+            self._tasks.add(asyncio.create_task(self._answer(Line(0, client))))
+
+    async def _answer(self, front: Line) -> None:
+        back = Line(self._to)
+        try:
             while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(DONE)
-                await line.ask(head.split(b" ", 2)[1].decode())
-        writer.close()
+                head = await front.until(b"\r\n\r\n")
+                await front.say(DONE)
+                await back.ask(head.split(b" ", 2)[1].decode())
+        except (OSError, EOFError):
+            pass
+        finally:
+            front.close()
+            back.close()

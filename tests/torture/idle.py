@@ -21,7 +21,7 @@ from tests.torture.trial import Say, Scale, Skipped, Verdict, judged
 
 CONNECTIONS = {Scale.TINY: 1_500, Scale.SHORT: 5_000, Scale.LONG: 5_000}
 ROUNDS = {Scale.TINY: 2, Scale.SHORT: 2, Scale.LONG: 60}
-SERVED_SECONDS = {Scale.TINY: 1.0, Scale.SHORT: 5.0, Scale.LONG: 30.0}
+SERVED_SECONDS = {Scale.TINY: 0.5, Scale.SHORT: 3.0, Scale.LONG: 30.0}
 USUAL_FILES = 1_024
 SPARE_FILES = 500
 CONNECT_SECONDS = 3.0

@@ -18,7 +18,7 @@ from tests.torture.processes import Ledger, rest, serving, urls_of
 from tests.torture.trial import Say, Scale, Verdict, dice, judged
 
 CYCLES = {Scale.TINY: 3, Scale.SHORT: 50, Scale.LONG: 1_000}
-CONTROL_CYCLES = 6
+CONTROL_CYCLES = {Scale.TINY: 2, Scale.SHORT: 6, Scale.LONG: 6}
 PROGRESS = 5
 """What must be acknowledged after a kill before the next one."""
 LONGEST_PAUSE_SECONDS = 0.4
@@ -40,8 +40,7 @@ class Kill:
 
     def control(self, scale: Scale, seed: int, say: Say) -> Verdict:
         """Do so to an intake that acknowledges before it hands over."""
-        del scale
-        return self._killed(CONTROL_CYCLES, seed, say, hasty=True)
+        return self._killed(CONTROL_CYCLES[scale], seed, say, hasty=True)
 
     def _killed(self, cycles: int, seed: int, say: Say, *, hasty: bool) -> Verdict:
         chance = dice(self.name, seed)

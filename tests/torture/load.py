@@ -141,7 +141,7 @@ class Load:
             if dice.randrange(10) < REPEATS_OF_TEN:
                 await self._hand_over(line, dice.choice(sent))
             await self._rest(dice.uniform(0, self._pause))
-        await line.close()
+        line.close()
 
     def _message(self, dice: random.Random, name: str) -> Message:
         code, text = dice.choice(TEXTS)

@@ -12,8 +12,8 @@ from tests.torture.processes import rest, serving
 from tests.torture.shim import Shim
 from tests.torture.trial import Say, Scale, Verdict, dice, judged
 
-ROUNDS = {Scale.TINY: 1, Scale.SHORT: 4, Scale.LONG: 400}
-ROUND_SECONDS = 3.0
+ROUNDS = {Scale.TINY: 1, Scale.SHORT: 3, Scale.LONG: 400}
+ROUND_SECONDS = 2.5
 DELAYS_MS = (30, 80, 200)
 PATIENCE_MS = 5_000
 """No answer may take longer: a slow disk is a slow answer, not a queue that only grows."""

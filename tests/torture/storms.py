@@ -16,7 +16,7 @@ from tests.torture.load import Load
 from tests.torture.processes import rest, serving, urls_of
 from tests.torture.trial import Say, Scale, Verdict, dice, judged
 
-SECONDS = {Scale.TINY: 2.0, Scale.SHORT: 12.0, Scale.LONG: 1_800.0}
+SECONDS = {Scale.TINY: 1.0, Scale.SHORT: 8.0, Scale.LONG: 1_800.0}
 LONGEST_PAUSE_SECONDS = 0.25
 LONGEST_AWAY_SECONDS = 0.5
 PROGRESS = 20
