@@ -17,7 +17,7 @@ from tests.torture.load import Load
 from tests.torture.processes import Ledger, rest, serving, urls_of
 from tests.torture.trial import Say, Scale, Verdict, dice, judged
 
-CYCLES = {Scale.TINY: 3, Scale.SHORT: 50, Scale.LONG: 1_000}
+CYCLES = {Scale.TINY: 2, Scale.SHORT: 50, Scale.LONG: 1_000}
 CONTROL_CYCLES = {Scale.TINY: 2, Scale.SHORT: 6, Scale.LONG: 6}
 PROGRESS = 5
 """What must be acknowledged after a kill before the next one."""

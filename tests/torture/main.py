@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -102,6 +103,11 @@ def _silent(_line: str) -> None:
     """Leave the output to the programs that read it."""
 
 
+def _end(number: int, _frame: object) -> None:
+    """End as after an error, so that every process is ended and every disk taken away."""
+    sys.exit(128 + number)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("make torture", description=__doc__)
     length = parser.add_mutually_exclusive_group()
@@ -117,5 +123,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
     logging.disable(logging.ERROR)  # a server that is killed is told about again and again
     sys.exit(main(sys.argv[1:]))

@@ -26,7 +26,7 @@ from tests.torture.load import Load
 from tests.torture.processes import Ledger, rest, serving
 from tests.torture.trial import Say, Scale, Verdict, dice, judged
 
-CUTS = {Scale.TINY: 2, Scale.SHORT: 20, Scale.LONG: 200}
+CUTS = {Scale.TINY: 1, Scale.SHORT: 20, Scale.LONG: 200}
 CONTROL_CUTS = {Scale.TINY: 6, Scale.SHORT: 10, Scale.LONG: 10}
 """At most: the first cut that loses something ends a control."""
 SIZE = 512 << 20

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from tests.torture.trial import Scale, Verdict
 
+SHOWN = 10
+"""How many failures of one trial are printed."""
+
 
 class Outcome(NamedTuple):
     """What became of one trial and its control."""
@@ -48,7 +51,10 @@ def told(outcome: Outcome) -> list[str]:
     ]
     lines.append(f"{'':<12}control: {_control(outcome.control)}")
     if isinstance(outcome.verdict, Verdict):
-        lines += [f"{'':<12}BROKEN: {failure}" for failure in outcome.verdict.failures]
+        broken = outcome.verdict.failures
+        lines += [f"{'':<12}BROKEN: {failure}" for failure in broken[:SHOWN]]
+        if len(broken) > SHOWN:
+            lines.append(f"{'':<12}and {len(broken) - SHOWN:,} more")
     if outcome.failed:
         lines.append(f"{'':<12}again: {repeats(outcome)}")
     return lines
