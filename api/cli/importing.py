@@ -2,9 +2,10 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.progress import (
@@ -22,14 +23,15 @@ from api.cli.desks import BookName, connection_to, migrated_database, rules_of
 from api.cli.refused import CommandRefused
 from api.cli.show import AsJson, aside, console, count, print_json, print_table, say, table
 from api.clock import system_clock
-from api.database import Database
 from api.desks import keyed_desk
-from api.importing.bytes import SourceRefused
+from api.importing import several
+from api.importing.bytes import CHUNK_BYTES, SourceRefused
 from api.importing.doors import Importer, Who
 from api.importing.places import Places
 from api.importing.rejected import Rejected
-from api.importing.running import Run, Shown, Summary
+from api.importing.running import Run, Shown, Summary, Takes
 from api.importing.turning import Turning
+from ledger.commands.desk import Desk
 from ledger.facts.registry import Origin
 from ledger.log.session import connect_async
 from ledger.rules.resolve import RuleBook
@@ -52,6 +54,9 @@ def import_file(
     book: BookName = "fr",
     rejected: RejectedFile = None,
     *,
+    processes: Annotated[
+        int, typer.Option(min=1, max=16, help="How many decide at once; each takes one core.")
+    ] = 1,
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Look at every line, also after a kill.")
     ] = False,
@@ -71,8 +76,8 @@ def import_file(
             pass  # only to see that it is open
         with _bar(path) as show:
             try:
-                work = _import(database, book, rules, (path, wrote, show), from_start=from_start)
-                summary = asyncio.run(work)
+                importing = _Importing(database.app_url, book, rules, processes, from_start)
+                summary = asyncio.run(importing.run(path, wrote, show))
             except (SourceRefused, OSError) as refused:
                 raise CommandRefused(f"{file}: {refused}") from refused
             finally:
@@ -91,28 +96,45 @@ def _readable(file: str) -> Path:
     return path
 
 
-async def _import(
-    database: Database,
-    book: str,
-    rules: RuleBook,
-    source: tuple[Path | None, Rejected, Callable[[Shown], None]],
-    *,
-    from_start: bool,
-) -> Summary:
-    path, rejected, show = source
-    master = await asyncio.to_thread(load_master_key, database.app_url)
-    async with (
-        keyed_desk(database.app_url, book, rules, master) as desk,
-        await connect_async(database.app_url) as connection,
-    ):
-        await desk.refresh()
-        desk.adopted()
-        turning = Turning(database.app_url, book)
-        importer = Importer(desk, Who(Origin(book, "import")), system_clock, turning)
-        run = Run(importer, rejected, Places(connection, book), show)
-        if path is None:
-            return await run.stream(sys.stdin.buffer)
-        return await run.file(path, from_start=from_start)
+class _Importing(NamedTuple):
+    """One import: into which book, and how."""
+
+    app_url: str
+    book: str
+    rules: RuleBook
+    processes: int
+    from_start: bool
+
+    async def run(
+        self, path: Path | None, rejected: Rejected, show: Callable[[Shown], None]
+    ) -> Summary:
+        """Take in a file, or standard input where none is named."""
+        master = await asyncio.to_thread(load_master_key, self.app_url)
+        async with (
+            keyed_desk(self.app_url, self.book, self.rules, master) as desk,
+            await connect_async(self.app_url) as connection,
+        ):
+            await desk.refresh()
+            desk.adopted()
+            places = Places(connection, self.book)
+            async with self._takes(desk) as takes:
+                run = Run(takes, rejected, places, show, self._chunk)
+                if path is None:
+                    return await run.stream(sys.stdin.buffer)
+                return await run.file(path, from_start=self.from_start)
+
+    @property
+    def _chunk(self) -> int:
+        return CHUNK_BYTES if self.processes == 1 else several.CHUNK_BYTES
+
+    @asynccontextmanager
+    async def _takes(self, desk: Desk) -> AsyncGenerator[Takes]:
+        if self.processes > 1:
+            async with several.Several.start(self.app_url, desk, self.processes) as takes:
+                yield takes
+            return
+        turning = Turning(self.app_url, self.book)
+        yield Importer(desk, Who(Origin(self.book, "import")), system_clock, turning)
 
 
 class _bar:  # noqa: N801 - used like the function that `progress_bar` is

@@ -3,11 +3,12 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO, NamedTuple, Protocol
 
-from api.importing.bytes import CHUNK_BYTES, Decoding, Numbered, Place, Splitter
+from api.importing.bytes import CHUNK_BYTES, Decoding, Numbered, Place, SourceRefused, Splitter
 from api.importing.doors import Result
 from api.importing.places import HEAD_BYTES, Counts, Places, Saved, source_name
 from api.importing.rejected import Rejected
@@ -55,11 +56,13 @@ class Run:
         rejected: Rejected,
         places: Places | None = None,
         show: Callable[[Shown], None] = lambda _: None,
+        chunk: int = CHUNK_BYTES,
     ) -> None:
         self._takes = takes
         self._rejected = rejected
         self._places = places
         self._show = show
+        self._chunk = chunk
         self._counts = Counts()
         self._reasons: Counter[str] = Counter()
         self._source: str | None = None
@@ -74,13 +77,13 @@ class Run:
         """
         with path.open("rb") as file:
             saved = await self._begun(path)
-            decoded = _decoded(file)
+            decoded = _decoded(file, self._chunk)
             splitter, rest = Splitter(), b""
             if saved is not None and not from_start:
                 found = _found_again(decoded, saved.place)
                 if found is None:
                     file.seek(0)
-                    decoded, saved = _decoded(file), None
+                    decoded, saved = _decoded(file, self._chunk), None
                 else:
                     splitter, rest = found
                     self._counts = saved.counts
@@ -152,20 +155,24 @@ class Run:
             self._saved_at = monotonic()
 
 
-def _decoded(file: BinaryIO, *, whole: bool = True) -> Iterator[bytes]:
+def _decoded(
+    file: BinaryIO, chunk_bytes: int = CHUNK_BYTES, *, whole: bool = True
+) -> Iterator[bytes]:
     decoding = Decoding()
     read = file.read if whole else getattr(file, "read1", file.read)
-    while chunk := read(CHUNK_BYTES):
+    while chunk := read(chunk_bytes):
         yield from decoding.feed(chunk)
     yield from decoding.end()
 
 
 def _head(file: BinaryIO) -> bytes:
+    """Read the first bytes; what is wrong with them is told when they are taken in."""
     head = b""
-    for piece in _decoded(file):
-        head += piece
-        if len(head) >= HEAD_BYTES:
-            break
+    with suppress(SourceRefused):
+        for piece in _decoded(file):
+            head += piece
+            if len(head) >= HEAD_BYTES:
+                break
     return head
 
 

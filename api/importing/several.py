@@ -1,0 +1,136 @@
+"""Several processes that take lines into one book, each with a log of its own.
+
+The book has one order whoever appends; what must not be overtaken goes to the same process.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import NamedTuple, Protocol
+
+from api.books import load_master_key, load_rules
+from api.clock import system_clock
+from api.desks import keyed_desk
+from api.importing.bytes import Numbered
+from api.importing.doors import ENDING, Importer, Result, Who
+from api.importing.sharing import Share, Sharing
+from api.importing.turning import Turning
+from ledger.commands.desk import Desk
+from ledger.facts.registry import Origin
+from ledger.log.errors import LogUnavailable
+from ledger.vault import sender_form
+
+CHUNK_BYTES = 1 << 19
+"""Read at a time where several share it: some thousand lines for each."""
+
+
+class _Pipe(Protocol):
+    """Our end of what joins us to a process."""
+
+    def send(self, obj: list[Numbered], /) -> None:
+        """Hand lines over."""
+        ...
+
+    def recv(self) -> list[Result] | Exception:
+        """Wait for what became of them."""
+        ...
+
+    def close(self) -> None:
+        """Let the process end."""
+        ...
+
+
+class _Worker(NamedTuple):
+    process: SpawnProcess
+    pipe: _Pipe
+
+
+class Several:
+    """Takes lines in several processes, in the order that each consumer's have in the file."""
+
+    def __init__(self, workers: Sequence[_Worker], sharing: Sharing) -> None:
+        self._workers = workers
+        self._sharing = sharing
+
+    @classmethod
+    @asynccontextmanager
+    async def start(cls, app_url: str, desk: Desk, processes: int) -> AsyncGenerator["Several"]:
+        """Start processes, for as long as the block runs; `desk` knows the catalogue."""
+        kind = desk.known(system_clock()).rules.consumer_kind
+        catalogue = desk.catalogue
+
+        def recycles_ids(gateway: str) -> bool:
+            known = catalogue.gateway(gateway, system_clock())
+            return known is None or known.recycles_ids
+
+        def form(sender: str) -> str:
+            return sender_form(kind, sender)
+
+        sharing = Sharing(desk.book, processes, form, recycles_ids)
+        workers = [_start(app_url, desk.book) for _ in range(processes)]
+        try:
+            yield cls(workers, sharing)
+        finally:
+            for worker in workers:
+                worker.pipe.close()
+            for worker in workers:
+                await asyncio.to_thread(worker.process.join)
+
+    async def take(self, lines: list[Numbered]) -> list[Result]:
+        """Take lines; gives what became of each, in order.
+
+        Raises: what is in `ENDING`; also where one of the processes ended.
+        """
+        results: list[Result] = []
+        for share in self._sharing.shares(lines):
+            results += await self._take(share)
+        return sorted(results)
+
+    async def _take(self, share: Share) -> list[Result]:
+        asked = [self._workers[place] for place in share.lines]
+        try:
+            for worker, lines in zip(asked, share.lines.values(), strict=True):
+                worker.pipe.send(lines)
+            told = await asyncio.gather(*(asyncio.to_thread(one.pipe.recv) for one in asked))
+        except (EOFError, OSError) as ended:
+            raise LogUnavailable("a process of the import has ended") from ended
+        results: list[Result] = []
+        for one in told:
+            if isinstance(one, Exception):
+                raise one
+            results += one
+        return results
+
+
+def _start(app_url: str, book: str) -> _Worker:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, app_url, book), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _work(pipe: Connection, app_url: str, book: str) -> None:
+    """Take lines until the pipe is closed, by whoever started us or with them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(EOFError, OSError):
+        asyncio.run(_serve(pipe, app_url, book))
+
+
+async def _serve(pipe: Connection, app_url: str, book: str) -> None:
+    rules, master = load_rules()[book], load_master_key(app_url)
+    async with keyed_desk(app_url, book, rules, master) as desk:
+        await desk.refresh()
+        who = Who(Origin(book, "import"))
+        importer = Importer(desk, who, system_clock, Turning(app_url, book))
+        while True:
+            lines: list[Numbered] = await asyncio.to_thread(pipe.recv)
+            try:
+                pipe.send(await importer.take(lines))
+            except ENDING as ending:
+                pipe.send(LogUnavailable(f"{type(ending).__name__}: {ending}"))

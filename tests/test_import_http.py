@@ -1,0 +1,143 @@
+"""Imports over HTTP: many lines in one body, each answered, by whoever may say it."""
+
+import gzip
+import json
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from httpx2 import Response
+
+from api.limits import MAX_BODY_BYTES, MAX_IMPORT_BYTES
+from ledger.decisions.story import mo_id, mt_id
+from ledger.facts.charges import ChargeCaptured
+from ledger.facts.traffic import ExchangeImported, MoReceived
+from tests.support.api import BOOK, GATEWAY, START, Api, below_book, serving
+from tests.support.database import TestDatabase
+from tests.support.importing import ndjson
+
+NOW = START.isoformat().replace("+00:00", "Z")
+
+
+@pytest.fixture
+def api(database: TestDatabase) -> Generator[Api]:
+    with serving(database) as served:
+        yield served
+
+
+def line(n: int = 1, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of every type
+    defaults = {
+        "kind": "mo",
+        "gateway": GATEWAY,
+        "smsc": "orange-fr",
+        "id": f"i-{n}",
+        "sender": f"330001{n:06d}",
+        "short_code": "81014",
+        "text": "JEU",
+    }
+    return {**defaults, **fields}
+
+
+def receipt(n: int = 1) -> dict[str, Any]:
+    mt = mt_id(BOOK, mo_id(BOOK, GATEWAY, f"i-{n}"))
+    return {"kind": "receipt", "gateway": GATEWAY, "mt": mt, "outcome": "delivered"}
+
+
+def post(
+    api: Api, content: bytes, role: str = "gateway", kind: str = "application/x-ndjson"
+) -> Response:
+    headers = api.bearer(role) | {"Content-Type": kind}
+    return api.client.post(below_book("/imports"), content=content, headers=headers)
+
+
+def results(answer: Response) -> list[dict[str, Any]]:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "application/x-ndjson"
+    return [json.loads(one) for one in answer.text.splitlines()]
+
+
+class TestImport:
+    """A body of lines."""
+
+    def test_answers_each_line_in_order(self, api: Api) -> None:
+        told = results(post(api, ndjson([line(1), receipt(1)]) + b"{\n" + ndjson([line(2)])))
+        assert [(one["line"], one["status"]) for one in told] == [
+            (1, "recorded"), (2, "recorded"), (3, "rejected"), (4, "recorded"),
+        ]  # fmt: skip
+        assert "no JSON" in told[2]["reason"]
+        assert len(api.facts(ChargeCaptured)) == 1
+
+    def test_gives_the_position_up_to_which_it_is_there(self, api: Api) -> None:
+        (told,) = results(post(api, ndjson([line(1)])))
+        assert told["position"] == api.facts()[-1].position
+
+    def test_again_is_answered_as_repeated(self, api: Api) -> None:
+        body = ndjson([line(1), receipt(1)])
+        post(api, body)
+        before = len(api.facts())
+        assert {one["status"] for one in results(post(api, body))} == {"repeated"}
+        assert len(api.facts()) == before
+
+    def test_tells_a_conflict(self, api: Api) -> None:
+        told = results(post(api, ndjson([line(1), line(1, text="VOTE 1")])))
+        assert [one["status"] for one in told] == ["recorded", "conflict"]
+
+    def test_may_be_larger_than_other_bodies(self, api: Api) -> None:
+        body = ndjson([{"kind": "nothing", "x": "y" * 1_000}] * 400)
+        assert len(body) > MAX_BODY_BYTES
+        assert len(results(post(api, body))) == 400
+
+    def test_has_a_limit_all_the_same(self, api: Api) -> None:
+        assert post(api, b" " * (MAX_IMPORT_BYTES + 1)).status_code == 413
+
+    def test_may_be_packed(self, api: Api) -> None:
+        assert len(results(post(api, gzip.compress(ndjson([line(1)]))))) == 1
+
+    def test_of_nothing_is_answered_with_nothing(self, api: Api) -> None:
+        assert results(post(api, b"")) == []
+
+    def test_takes_what_was_decided_elsewhere(self, api: Api) -> None:
+        exchange = line(kind="exchange", sent_at=NOW, unmatched="no_words")
+        (told,) = results(post(api, ndjson([exchange])))
+        assert told["status"] == "recorded"
+        assert api.only(ExchangeImported).unmatched == "no_words"
+
+
+class TestRefused:
+    """What is not taken, and nothing of it left."""
+
+    @pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
+    def test_of_another_type(self, api: Api, kind: str) -> None:
+        assert post(api, ndjson([line()]), kind=kind).status_code == 422
+        assert api.facts(MoReceived) == []
+
+    def test_in_another_encoding(self, api: Api) -> None:
+        answer = post(api, ndjson([line()]).decode().encode("utf-16"))
+        assert answer.status_code == 422
+        assert "UTF-16" in answer.json()["errors"][0]["message"]
+
+    def test_time_does_not_pass_by_it(self, api: Api) -> None:
+        (told,) = results(post(api, ndjson([{"kind": "turn", "at": NOW}]), "admin"))
+        assert told["status"] == "rejected"
+
+
+class TestGateway:
+    """A gateway's key speaks for itself, and of now alone."""
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            line(gateway="another"),
+            line(arrived_at=NOW),
+            {"kind": "turn", "at": NOW},
+            line(kind="exchange", sent_at=NOW, gateway="another"),
+        ],
+    )
+    def test_says_nothing_else(self, api: Api, wrong: dict[str, Any]) -> None:
+        told = results(post(api, ndjson([wrong, line(2)])))
+        assert [one["status"] for one in told] == ["rejected", "recorded"]
+
+    def test_an_admin_says_when_a_message_arrived(self, api: Api) -> None:
+        at = "2026-07-14T08:00:00Z"
+        results(post(api, ndjson([line(arrived_at=at)]), "admin"))
+        assert api.only(MoReceived).occurred_at.isoformat() == "2026-07-14T08:00:00+00:00"
