@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from time import perf_counter
 
-from api.bench.book import GATEWAY, LINK, ORIGIN
+from api.bench.book import BOOK, GATEWAY, LINK, ORIGIN
 from api.bench.measure import Figure, rate, timed, waits
+from api.bench.stage import Stage
 from api.clock import system_clock
 from ledger.commands.desk import Desk
 from ledger.commands.traffic import IncomingMo, receive_mo
@@ -13,6 +14,11 @@ from ledger.log.batch import Proposal
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
 from projections.engine import Engine
+
+BATCHES = (1, 16, 64, 256)
+"""Exchanges in one transaction."""
+LARGE = 64
+"""From here on a batch is large enough for the bar."""
 
 
 def appended(url: str, book: str, proposals: Sequence[Proposal], batch: int) -> Figure:
@@ -50,6 +56,16 @@ async def received(desk: Desk, count: int, at_once: int, run: str) -> Figure:
     await asyncio.gather(*(play() for _ in range(at_once)))
     seconds = perf_counter() - start
     return waits(f"intake without HTTP, {at_once} at once", "messages", count, seconds, each)
+
+
+def received_in_process(stage: Stage) -> Figure:
+    """Time messages on a desk of this process, 64 at once."""
+
+    async def run() -> Figure:
+        async with stage.books() as books:
+            return await received(books.by_name[BOOK].desk, stage.scale.received, 64, "intake")
+
+    return asyncio.run(run())
 
 
 def folded(url: str, book: str) -> Figure:

@@ -1,119 +1,151 @@
-"""Take every figure in one run, and print the table or, for a program, the same as JSON."""
+"""Take the figures of every part in one run, and print its table or, for a program, JSON."""
 
-import asyncio
 import json
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import cycle, islice
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-from api.bench import appending, copying, library, serving
-from api.bench.book import BOOK, GATEWAY, ORIGIN, exchanges, opened
+from api.bench import appending, copying, serving
+from api.bench.book import BOOK
 from api.bench.measure import Figure
-from api.books import load_master_key
+from api.bench.peers.compared import compared
+from api.bench.stage import FULL, Scale, Stage, staged
 from api.clock import system_clock
-from api.database import Database
-from ledger.commands.access import Wanted, issue_key
-from ledger.log.batch import Proposal
 from ledger.log.rows import Row, StoredRow
 from ledger.log.session import connect
-from ledger.vault import FileMasterKey
-from migrations.runner import migrate
 
-BATCHES = {1: 300, 16: 4_000, 64: 8_000, 256: 12_800}
-"""Exchanges a batch, and how many of them are appended."""
-
-
-class Scale(NamedTuple):
-    """How much work each part does."""
-
-    copied: int = 200_000
-    saved: int = 500
-    received: int = 4_000
-    requested: int = 8_000
+WIDTH = 132
+EACH = 4
+"""Facts an exchange."""
 
 
-FULL = Scale()
-FACTS_AN_EXCHANGE = 4
-WIDTH = 116
+class UnknownPart(ValueError):
+    """There is no part of the benchmark of that name."""
 
 
-def run(*, as_json: bool, scale: Scale = FULL) -> None:
-    """Measure, with progress on the error output, and print."""
+class Part(NamedTuple):
+    """One table: what it is about, and how its figures are taken on a server of its own."""
+
+    title: str
+    figures: Callable[[Stage], Iterator[Figure]]
+
+
+def _log(stage: Stage) -> Iterator[Figure]:
+    """Bare COPY, then appends of exchanges in batches."""
+    ready = stage.exchanges(min(256, stage.scale.appended), "sample")
+    sample = [row for proposal in ready for row in proposal.decide(())]
+    with connect(stage.database.owner_url) as connection:
+        limit = copying.copied(connection, _numbered(sample, stage.scale.copied))
+    yield limit
+    for batch in appending.BATCHES:
+        count = stage.scale.appended // (1 if batch > 1 else 16)
+        proposals = stage.exchanges(count, f"batch-{batch}")
+        figure = appending.appended(stage.database.app_url, BOOK, proposals, batch)
+        yield figure.beside_of(limit, "0.30" if batch >= appending.LARGE else "", each=EACH)
+
+
+def _intake(stage: Stage) -> Iterator[Figure]:
+    """Messages decided, committed and answered: in process, then over HTTP."""
+    yield appending.received_in_process(stage)
+    empty = serving.empty_route(stage.scale.requested, 64)
+    yield empty
+    key = stage.gateway_key()
+    served = serving.kannel_messages(stage.environ(), key, stage.scale.requested, 64)
+    yield served.beside_of(empty, "0.6, p99 50 ms")
+
+
+def _folds(stage: Stage) -> Iterator[Figure]:
+    """All folds over a log of charged exchanges, rows written."""
+    proposals = stage.exchanges(stage.scale.facts // EACH, "folded")
+    appending.appended(stage.database.app_url, BOOK, proposals, 256)
+    yield appending.folded(stage.database.app_url, BOOK)._replace(bar="60,000")
+
+
+def _peers(stage: Stage) -> Iterator[Figure]:
+    """The same exchanges in our log and in what one would take instead."""
+    proposals = stage.exchanges(3 * stage.scale.peers, "peers")
+    urls = stage.database.app_url, stage.database.owner_url
+    yield from compared(urls, BOOK, proposals, stage.progress)
+
+
+PARTS: Mapping[str, Part] = {
+    "log": Part("The log: appends beside bare COPY", _log),
+    "intake": Part("The intake: messages over HTTP beside an empty route", _intake),
+    "folds": Part("The read side: folds, with their rows written", _folds),
+    "peers": Part("Peers: the same exchanges, each store as its documentation uses it", _peers),
+}
+
+
+class Taken(NamedTuple):
+    """The figures of one part."""
+
+    part: str
+    title: str
+    figures: Sequence[Figure]
+
+
+def run(*, as_json: bool, only: Sequence[str] = (), scale: Scale = FULL) -> None:
+    """Measure, with progress on the error output, and print.
+
+    Raises:
+        UnknownPart: `only` names a part that is not there.
+    """
     progress = Console(stderr=True)
-    with TemporaryDirectory(prefix="obole-bench-") as home:
-        Path(home).chmod(0o755)  # the server's own account must be able to pass
-        figures = list(_figures(Path(home), scale, progress))
+    for name in only:
+        if name not in PARTS:
+            raise UnknownPart(f"no part is named {name!r}; there are {', '.join(PARTS)}")
+    taken = [_taken(name, scale, progress) for name in only or PARTS]
     if as_json:
-        sys.stdout.write(json.dumps(_as_data(figures), indent=2) + "\n")
-    else:
-        Console(width=WIDTH).print(_table(figures))
+        sys.stdout.write(json.dumps(_as_data(taken), indent=2) + "\n")
+        return
+    for one in taken:
+        Console(width=WIDTH).print(_table(one))
 
 
-def _figures(home: Path, scale: Scale, progress: Console) -> Iterator[Figure]:
-    environ = {**os.environ, "OBOLE_HOME": str(home)}
-    with Database.open(environ) as database:
-        migrate(database.owner_url)
-        master = load_master_key(database.app_url, environ)
-        progress.print("deciding the exchanges to append …")
-        ready, key = asyncio.run(_prepared(database, master))
-        sample = [row for proposal in ready[256] for row in proposal.decide(())]
-        with connect(database.owner_url) as connection:
-            yield copying.copied(connection, _numbered(sample, scale.copied, system_clock()))
-        saved = [proposal.decide(()) for proposal in ready[256][: scale.saved]]
-        yield library.saved_by_library(database.owner_url, saved)
-        for batch, proposals in ready.items():
-            progress.print(f"appending, {batch} a batch …")
-            yield appending.appended(database.app_url, BOOK, proposals, batch)
-        progress.print("taking messages in …")
-        yield asyncio.run(_received(database, master, scale.received))
-        yield serving.empty_route(scale.requested, 64)
-        served = {
-            "OBOLE_DATABASE_URL": database.app_url,
-            "OBOLE_MASTER_KEY_FILE": str(home / "master.key"),
-        }
-        yield serving.kannel_messages(served, key, scale.requested, 64)
-        progress.print("folding all of it …")
-        yield appending.folded(database.app_url, BOOK)
+def _taken(name: str, scale: Scale, progress: Console) -> Taken:
+    part = PARTS[name]
+    figures: list[Figure] = []
+    with staged(scale, progress) as stage:
+        for figure in part.figures(stage):
+            progress.print(f"{figure.what}: {figure.a_second:,.0f} {figure.unit} a second")
+            figures.append(figure)
+    return Taken(name, part.title, figures)
 
 
-async def _prepared(
-    database: Database, master: FileMasterKey
-) -> tuple[dict[int, list[Proposal]], str]:
-    """Open the book, decide on what is to be appended, and issue the gateway's key."""
+async def _imported(
+    database: Database, master: FileMasterKey, home: Path, count: int, processes: int
+) -> Figure:
     async with opened(database.app_url, master) as books:
-        desk, now = books.by_name[BOOK].desk, system_clock()
-        wanted = Wanted("gateway", "benchmark", now + timedelta(days=1), gateway=GATEWAY)
-        key = await issue_key(desk, wanted, ORIGIN, now)
-        ready = {
-            batch: list(exchanges(desk, count, f"batch-{batch}", now))
-            for batch, count in BATCHES.items()
-        }
-        return ready, key.text
+        at = system_clock() - timedelta(seconds=count)
+        path = importing.written(home, f"import-{processes}", count, at)
+        desk = books.by_name[BOOK].desk
+        return await importing.imported(database.app_url, desk, path, count, processes)
 
 
-async def _received(database: Database, master: FileMasterKey, count: int) -> Figure:
-    async with opened(database.app_url, master) as books:
-        return await appending.received(books.by_name[BOOK].desk, count, 64, "intake")
-
-
-def _numbered(sample: Sequence[Row], count: int, at: datetime) -> list[StoredRow]:
+def _numbered(sample: Sequence[Row], count: int) -> list[StoredRow]:
     """Repeat a sample of rows as `count` stored ones."""
-    return [StoredRow(BOOK, n + 1, at, *sample[n % len(sample)]) for n in range(count)]
+    at = system_clock()
+    rows = enumerate(islice(cycle(sample), count), 1)
+    return [StoredRow(BOOK, position, at, *row) for position, row in rows]
 
 
-def _as_data(figures: Sequence[Figure]) -> dict[str, object]:
+def _as_data(taken: Sequence[Taken]) -> dict[str, object]:
     return {
         "machine": _machine(),
         "day": system_clock().date().isoformat(),
-        "figures": [figure._asdict() for figure in figures],
+        "parts": {
+            one.part: [
+                {name: value for name, value in figure._asdict().items() if value not in ("", None)}
+                for figure in one.figures
+            ]
+            for one in taken
+        },
     }
 
 
@@ -121,23 +153,33 @@ def _machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-def _table(figures: Sequence[Figure]) -> Table:
-    """Lay the figures out; those of the log also as facts a second beside bare COPY."""
-    title = f"{_machine()}, {system_clock().date().isoformat()}, fsync on"
+def _table(taken: Taken) -> Table:
+    """Lay the figures of one part out; a column that nothing fills is left out."""
+    title = f"{taken.title} ({_machine()}, {system_clock().date().isoformat()}, fsync on)"
     table = Table(title=title, title_justify="left")
-    table.add_column("what")
-    for column in ("a second", "of what", "facts a second", "of COPY", "p50 ms", "p99 ms"):
-        table.add_column(column, justify="right")
-    copied = figures[0].a_second
-    for figure in figures:
-        facts = figure.a_second * (1 if figure.unit == "facts" else FACTS_AN_EXCHANGE)
-        counts = figure.unit != "requests"
-        table.add_row(
-            f"{figure.what} ({figure.note})" if figure.note else figure.what,
-            f"{figure.a_second:,.0f}",
-            figure.unit,
-            f"{facts:,.0f}" if counts else "",
-            f"{facts / copied:.3f}" if counts else "",
-            *("" if wait is None else f"{wait:.2f}" for wait in (figure.p50_ms, figure.p99_ms)),
-        )
+    columns = {"what": [_what(figure) for figure in taken.figures]}
+    columns |= {
+        "a second": [f"{figure.a_second:,.0f} {figure.unit}" for figure in taken.figures],
+        "ratio": [
+            "" if figure.ratio is None else f"{figure.ratio:.3f}" for figure in taken.figures
+        ],
+        "of": [figure.beside for figure in taken.figures],
+        "bar": [figure.bar for figure in taken.figures],
+        "p50 ms": [_told(figure.p50_ms) for figure in taken.figures],
+        "p99 ms": [_told(figure.p99_ms) for figure in taken.figures],
+        "missed": ["" if figure.missed is None else str(figure.missed) for figure in taken.figures],
+    }
+    filled = {name: cells for name, cells in columns.items() if any(cells)}
+    for name in filled:
+        table.add_column(name, justify="left" if name in {"what", "of"} else "right")
+    for row in zip(*filled.values(), strict=True):
+        table.add_row(*row)
     return table
+
+
+def _what(figure: Figure) -> str:
+    return f"{figure.what} ({figure.note})" if figure.note else figure.what
+
+
+def _told(wait: float | None) -> str:
+    return "" if wait is None else f"{wait:.2f}"

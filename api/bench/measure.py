@@ -1,4 +1,4 @@
-"""How a figure is taken: a rate over a whole run, and percentiles of single waits."""
+"""How a figure is taken: a rate over a run, percentiles of single waits, and what bounds it."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """One line of the table: how many of `unit` a second, and how long one had to wait."""
+    """One line of a table: how many of `unit` a second, and how long one had to wait.
+
+    `ratio` is the part of `beside`, another figure of the same run; `bar` is what it is to be.
+    """
 
     what: str
     unit: str
@@ -14,6 +17,16 @@ class Figure(NamedTuple):
     p50_ms: float | None = None
     p99_ms: float | None = None
     note: str = ""
+    beside: str = ""
+    ratio: float | None = None
+    bar: str = ""
+    missed: int | None = None
+    """How many stored facts a reader that followed meanwhile never saw."""
+
+    def beside_of(self, other: "Figure", bar: str = "", *, each: int = 1) -> "Figure":
+        """Give the same figure as a part of another, counting each of its units as `each`."""
+        ratio = self.a_second * each / other.a_second
+        return self._replace(beside=other.what, ratio=ratio, bar=bar)
 
 
 def rate(what: str, unit: str, count: int, seconds: float, note: str = "") -> Figure:

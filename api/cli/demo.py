@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.refused import REFUSED
+from api.cli.refused import REFUSED, CommandRefused
 from api.cli.show import AsJson
 from api.demo.namespace import is_isolated, run_in_namespace
 
@@ -44,8 +44,17 @@ def demo(
         sys.exit(REFUSED)
 
 
-def bench(*, as_json: AsJson = False) -> None:
-    """Measure appends, intake and folds, beside what bounds them."""
-    from api.bench.main import run  # noqa: PLC0415 - see above
+def bench(
+    *,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this part; may be given several times.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure log, intake, folds and peers, beside what bounds them."""
+    from api.bench.main import UnknownPart, run  # noqa: PLC0415 - see above
 
-    run(as_json=as_json)
+    try:
+        run(as_json=as_json, only=only or ())
+    except UnknownPart as unknown:
+        raise CommandRefused(str(unknown)) from unknown
