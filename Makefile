@@ -20,8 +20,8 @@ demo: .venv/.ready ## An SMS through a gateway to a charge in a merchant's accou
 serve: .venv/.ready ## API, projections and database together, until Ctrl-C
 	@$(BIN)/obole serve $(ARGS)
 
-test: .venv/.ready ## The tests
-	@$(BIN)/pytest --numprocesses auto --quiet $(ARGS)
+test: .venv/.ready ## The tests, all but the trials of survival
+	@$(BIN)/pytest --numprocesses auto --quiet -m "not torture" $(ARGS)
 
 check: .venv/.ready ## Every gate: what CI runs
 	@$(BIN)/python .ci/gates.py $(GATES)

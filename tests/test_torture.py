@@ -51,6 +51,7 @@ def tried(trial: Trial, seed: int) -> Outcome:
 class TestTrial:
     """In small: enough to see that the trial works, and that it bites."""
 
+    @pytest.mark.torture
     @pytest.mark.parametrize("trial", main.TRIALS, ids=NAMES)
     def test_holds_and_its_control_does_not(self, trial: Trial) -> None:
         outcome = tried(trial, SEED)
@@ -117,8 +118,9 @@ class TestRun:
         main.main(["--json", "--seed", "5", "--out", str(tmp_path)])
         written = (tmp_path / main.RESULTS).read_text()
         assert 'make torture ARGS="--json --seed 5' in written
-        assert "| odd | The seed is odd | 5 | 1 seeds | held | failed as it must: 2 is even |" in (
-            written
+        assert (
+            "| odd | The seed is odd | short | 5 | 1 seeds | held | failed as it must: 2 is even |"
+            in (written)
         )
 
 
@@ -140,7 +142,7 @@ class TestPage:
         written = page([outcome], "make torture", NOON)
         assert "`make torture` on 2026-07-01 at 12:00 UTC" in written
         assert (
-            "| odd | The seed is odd | 4 | 1 seeds | BROKEN | failed as it must: 2 is even |"
+            "| odd | The seed is odd | tiny | 4 | 1 seeds | BROKEN | failed as it must: 2 is even |"
             in (written)
         )
         assert told(outcome)[-1].endswith('make torture ARGS="--only odd --seed 4 --tiny"')

@@ -62,7 +62,7 @@ def told(outcome: Outcome) -> list[str]:
 
 def page(outcomes: Sequence[Outcome], command: str, at: datetime) -> str:
     """Write the page of results, in Markdown."""
-    head = ("trial", "promise", "seed", "counted", "verdict", "control", "seconds")
+    head = ("trial", "promise", "scale", "seed", "counted", "verdict", "control", "seconds")
     lines = [
         "# Results of `make torture`",
         "",
@@ -98,6 +98,7 @@ def _cells(outcome: Outcome) -> Sequence[str]:
     return (
         outcome.trial,
         outcome.promise,
+        outcome.scale.value,
         str(outcome.seed),
         _counted(outcome),
         _word(outcome),
