@@ -6,6 +6,7 @@ Source: 3GPP TS 23.038 (the alphabets) and TS 23.040 9.2.3.24 (concatenated mess
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from ledger.money import micros_text
@@ -92,17 +93,32 @@ def render(template: str, values: Mapping[str, str], room: Room = ONE_SEGMENT) -
     the rest alone be too long, which the catalogue refuses, its end is cut off. A
     placeholder without a value is left out.
     """
-    tidy = {name: " ".join(_without_controls(value).split()) for name, value in values.items()}
-    argument = tidy.pop("argument", "")
-    fixed = _filled(template, tidy)
-    encoding = _encoding(fixed)
+    others = tuple([one for one in values.items() if one[0] != "argument"])
+    tidy, fixed, encoding, places = _but_the_argument(template, others)
+    argument = _tidy(values.get("argument", ""))
     if encoding == "gsm7" and not _GSM.issuperset(argument):
         argument = "".join(map(_gsm_form, argument))
-    places = sum(found == "argument" for found in _PLACEHOLDER.findall(template))
     if places:
         left = max(0, room.units(encoding) - _units(fixed, encoding)) // places
         fixed = _filled(template, {**tidy, "argument": _cut(argument, encoding, left).rstrip()})
     return _cut(fixed, encoding, room.units(encoding))
+
+
+# What stands in a service's texts is the same for each of its messages; the argument is somebody's
+# own words, and is not kept.
+@lru_cache(maxsize=1_024)
+def _but_the_argument(
+    template: str, values: tuple[tuple[str, str], ...]
+) -> tuple[Mapping[str, str], str, Encoding, int]:
+    """Fill in all but the argument: values, text, alphabet, and how often the argument stands."""
+    tidy = {name: _tidy(value) for name, value in values}
+    fixed = _filled(template, tidy)
+    places = sum(found == "argument" for found in _PLACEHOLDER.findall(template))
+    return tidy, fixed, _encoding(fixed), places
+
+
+def _tidy(value: str) -> str:
+    return " ".join(_without_controls(value).split())
 
 
 def template_problems(template: str, allowed: Iterable[str]) -> list[str]:

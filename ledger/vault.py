@@ -11,7 +11,6 @@ import hmac
 import os
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -106,7 +105,8 @@ def new_data_key() -> bytes:
 
 def utc_month(at: datetime) -> str:
     """Give the UTC month that names a data key: `2026-11`."""
-    return at.astimezone(UTC).strftime("%Y-%m")
+    at = at.astimezone(UTC)
+    return f"{at.year:04}-{at.month:02}"
 
 
 def sender_form(kind: str, sender: str) -> str:
@@ -161,5 +161,5 @@ def _open(cipher: AESGCM, box: bytes, context: str) -> bytes:
 
 def _hmac(key: bytes, *parts: str) -> str:
     """Give 128 bits of HMAC-SHA-256 in hexadecimal, each part preceded by its length."""
-    message = b"".join(b"%d:%b" % (len(part), part) for part in map(str.encode, parts))
-    return hmac.digest(key, message, sha256).hex()[:32]
+    message = b"".join([b"%d:%b" % (len(part), part) for part in map(str.encode, parts)])
+    return hmac.digest(key, message, "sha256").hex()[:32]

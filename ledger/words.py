@@ -36,9 +36,12 @@ def derived_id(*parts: str | int) -> str:
 
     Each part is preceded by its length, so that no two lists of parts run together.
     """
-    encoded = [str(part).encode() for part in parts]
-    message = b"".join([b"%d:%b" % (len(part), part) for part in encoded])
-    return hashlib.sha256(message).hexdigest()[:32]
+    texts = [str(part) for part in parts]
+    joined = "".join([f"{len(text)}:{text}" for text in texts])
+    if not joined.isascii():
+        # A part's length is counted in bytes.
+        joined = "".join([f"{len(text.encode())}:{text}" for text in texts])
+    return hashlib.sha256(joined.encode()).hexdigest()[:32]
 
 
 def instant_text(at: datetime) -> str:

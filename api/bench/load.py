@@ -48,7 +48,7 @@ class Asking(asyncio.Protocol):
         self._buffer = b""
         self._next()
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
         """End, also where the other side did."""
         self._done.set()
 

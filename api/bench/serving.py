@@ -92,7 +92,8 @@ def _played(named: tuple[str, str], port: int, connections: int, paths: Sequence
     result = json.loads(played.stdout)
     if result["good"] != len(paths):
         raise NotAnswering(f"{named[0]}: {result['good']} of {len(paths)} were answered 200")
-    return waits(*named, len(paths), result["seconds"], result["each"])
+    figure = waits(*named, len(paths), result["seconds"], result["each"])
+    return figure._replace(note=f"the load took {result['cpu']:.0%} of a core")
 
 
 def _free_port() -> int:

@@ -188,6 +188,7 @@ class Deciding:
         self._decide = decide
         self._origin = origin
         self._keys = keys
+        self._read: list[Recorded] = []
         self._made: dict[bytes, Recorded] = {}
 
     def rows(self, history: Sequence[AnyRow]) -> list[Row]:
@@ -196,7 +197,7 @@ class Deciding:
         Raises: as `Desk.settle`.
         """
         _hold_still(self._catalogue, history)
-        decoded = [REGISTRY.decode(row, self._book) for row in history]
+        self._read = decoded = [REGISTRY.decode(row, self._book) for row in history]
         new = [encode(draft, self._origin, self._keys) for draft in self._decide(decoded)]
         read_back = [_readable(row, self._book) for row in new]
         _refuse_repeated(decoded, read_back)
@@ -205,14 +206,20 @@ class Deciding:
 
     def settled(self, outcome: Outcome) -> Settled:
         """Give what was read and what was recorded, now that it has its place."""
+        # What is read back is what was decided on, in the same order, each row with its place now.
+        read = zip(self._read, outcome.history, strict=True)
         return Settled(
-            tuple(REGISTRY.decode(row) for row in outcome.history),
-            tuple(
-                self._made[row.data]._replace(position=row.position, recorded_at=row.recorded_at)
-                for row in outcome.appended
-            ),
+            tuple([_placed(one, row) for one, row in read]),
+            tuple([_placed(self._made[row.data], row) for row in outcome.appended]),
             outcome.head,
         )
+
+
+def _placed(one: Recorded, row: StoredRow) -> Recorded:
+    """Give a fact its place, once its row has one."""
+    if one.position:
+        return one
+    return one._replace(position=row.position, recorded_at=row.recorded_at)
 
 
 def _hold_still(catalogue: Catalogue, history: Iterable[AnyRow]) -> None:

@@ -62,7 +62,7 @@ class Message:
     def __init__(self, asked: Asked, keys: Held) -> None:
         own = _fingerprint(keys[keys_of(asked)[0]], asked.mo) or ""
         self.asked = asked._replace(mo=asked.mo._replace(fingerprint=own))
-        self._keys = keys
+        self.keys = keys
         self._names: dict[_Written, str] = {}
 
     @property
@@ -87,10 +87,11 @@ class Message:
             ConflictingDuplicate: another message came under this id; both are kept.
         """
         mo = self.asked.mo.mo
-        self._names.update(_names(settled.facts))
-        received = next(_messages(mo, settled.facts))
-        if self._fingerprint_of(received) not in {received.fingerprint, None}:
-            raise ConflictingDuplicate(mo)
+        before = next(_messages(mo, settled.history), None)
+        if before is not None:
+            self._names.update(_names(settled.facts))
+            if self._fingerprint_of(before) not in {before.fingerprint, None}:
+                raise ConflictingDuplicate(mo)
         return told(mo, settled, self._key)
 
     def _fingerprint_of(self, stored: MoReceived | ConflictingDuplicateReceived) -> str | None:
@@ -99,9 +100,9 @@ class Message:
         return _fingerprint(key if _opens(key, name, stored.text) else None, self.asked.mo)
 
     def _key(self, wanted: DataKeyId) -> bytes | None:
-        if wanted not in self._keys:
+        if wanted not in self.keys:
             raise KeyWanted(wanted)
-        return self._keys[wanted]
+        return self.keys[wanted]
 
 
 def told(mo: str, settled: Settled, key_of: Callable[[DataKeyId], bytes | None]) -> Answer:

@@ -6,6 +6,7 @@ there a cap forbids nothing; what it went beyond becomes a finding.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from ledger.catalogue import Catalogue, Contract, Tariff
@@ -67,6 +68,7 @@ class Purchase(NamedTuple):
         return Spent(self.charge, merchant, name, self.short_code, self.price, self.occurred_at)
 
 
+@lru_cache(maxsize=4_096)
 def charge_id(book: str, cause: str, leg: Leg) -> str:
     """Give the id of what a message, or a cycle of a subscription, is charged on one leg."""
     return derived_id(book, "charge", cause, leg)

@@ -27,6 +27,9 @@ TYPES = frozenset(
 """The facts that tell what was spent, and of what a consumer was told already."""
 
 
+_MOVING = (ChargeAuthorized, ChargeCaptured, ChargeReleased)
+
+
 class Spent(NamedTuple):
     """One charge of a consumer, made or to be made, in micros with tax."""
 
@@ -60,7 +63,7 @@ def spent(facts: Iterable[Fact]) -> tuple[Spent, ...]:
     """Fold one consumer's charges into what still counts, in the order they began."""
     known: dict[str, Spent] = {}
     released: set[str] = set()
-    for fact in facts:
+    for fact in [one for one in facts if isinstance(one, _MOVING)]:
         match fact:
             case ChargeAuthorized():
                 # Tried again, it counts where it is tried: a month's end between is no way out.
@@ -73,8 +76,6 @@ def spent(facts: Iterable[Fact]) -> tuple[Spent, ...]:
                 released.discard(charge)
             case ChargeReleased():
                 released.add(fact.ref.charge)
-            case _:
-                pass
     return tuple(one for charge, one in known.items() if charge not in released)
 
 

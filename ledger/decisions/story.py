@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from ledger.catalogue import Catalogue, Tariff
@@ -58,14 +59,23 @@ class Known(NamedTuple):
         return Basis(self.catalogue, self.rules, self.rules_fact)
 
 
+@lru_cache(maxsize=4_096)
 def mo_id(book: str, gateway: str, gateway_message_id: str, day: str = "") -> str:
     """Give the id of an MO; `day` is its UTC day where the gateway's ids come again."""
     return derived_id(book, "mo", gateway, gateway_message_id, day)
 
 
+@lru_cache(maxsize=4_096)
 def mt_id(book: str, cause: str) -> str:
     """Give the id of the answer to a message."""
     return derived_id(book, "mt", cause, "answer", 0)
+
+
+def alike(fact: Fact, others: Iterable[Fact]) -> int:
+    """Count the facts of the same kind and subject."""
+    kind = type(fact)
+    found = [one for one in others if type(one) is kind]
+    return sum(one.subject == fact.subject for one in found) if found else 0
 
 
 class Exchange:
@@ -83,7 +93,7 @@ class Exchange:
     @property
     def facts(self) -> tuple[Fact, ...]:
         """What was known, and what has followed so far."""
-        return (*self.history, *(draft.fact for draft in self.drafts))
+        return (*self.history, *[draft.fact for draft in self.drafts])
 
     def add(self, fact: Fact, text: str | None = None) -> None:
         """Let a fact follow from the last one."""
@@ -96,9 +106,11 @@ class Exchange:
         caused_by = cause and fact_id(
             self.known.book, type(cause.fact), cause.fact.subject, cause.n
         )
-        same = (type(fact), fact.subject)
-        n = sum(1 for one in self.facts if (type(one), one.subject) == same)
-        self.drafts.append(Draft(fact, n, exchange=self.mo.mo, caused_by=caused_by, text=text))
+        self.drafts.append(
+            Draft(
+                fact, alike(fact, self.facts), exchange=self.mo.mo, caused_by=caused_by, text=text
+            )
+        )
 
     def received(self) -> None:
         """Record the message itself."""

@@ -5,6 +5,7 @@ The tags are part of what is hashed, so this table may gain facts but never chan
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from operator import attrgetter
 from urllib.parse import quote
 
@@ -127,6 +128,8 @@ class TagRefused(ValueError):
     """A tag does not follow the grammar, or there are too many."""
 
 
+# The facts of one exchange are found under the same few tags.
+@lru_cache(maxsize=16_384)
 def tag(kind: str, value: str) -> str:
     """Write one tag, percent-encoding what the grammar does not hold.
 
