@@ -103,7 +103,7 @@ class TestProcesses:
         alone = one.obole.run("import", str(one.file(raw)))
         assert (several.status, alone.status) == (1, 1)
         assert several.out.splitlines()[0] == alone.out.splitlines()[0]
-        assert sorted(importing.told()) == sorted(one.told())
+        assert comparable(importing.told()) == comparable(one.told())
 
     def test_keep_the_order_of_each_consumer(self, importing: Importing) -> None:
         path = importing.file(ndjson(mixed(400)))
@@ -111,6 +111,11 @@ class TestProcesses:
         before = importing.told()
         done = importing.obole.run("import", str(path))
         assert ("0 recorded" in done.out, importing.told()) == (True, before)
+
+
+def comparable(told: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Leave out the ids that name a consumer, for each book names them by a key of its own."""
+    return sorted((kind, "" if kind.startswith("notice") else one) for kind, one in told)
 
 
 def mixed(count: int) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from api.bench import appending, copying, serving
+from api.bench import appending, copying, importing, serving
 from api.bench.book import BOOK
 from api.bench.measure import Figure
 from api.bench.peers.compared import compared
@@ -77,6 +77,7 @@ def _peers(stage: Stage) -> Iterator[Figure]:
 PARTS: Mapping[str, Part] = {
     "log": Part("The log: appends beside bare COPY", _log),
     "intake": Part("The intake: messages over HTTP beside an empty route", _intake),
+    "import": Part("The import: a file of messages, each decided", importing.imports),
     "folds": Part("The read side: folds, with their rows written", _folds),
     "peers": Part("Peers: the same exchanges, each store as its documentation uses it", _peers),
 }
@@ -116,16 +117,6 @@ def _taken(name: str, scale: Scale, progress: Console) -> Taken:
             progress.print(f"{figure.what}: {figure.a_second:,.0f} {figure.unit} a second")
             figures.append(figure)
     return Taken(name, part.title, figures)
-
-
-async def _imported(
-    database: Database, master: FileMasterKey, home: Path, count: int, processes: int
-) -> Figure:
-    async with opened(database.app_url, master) as books:
-        at = system_clock() - timedelta(seconds=count)
-        path = importing.written(home, f"import-{processes}", count, at)
-        desk = books.by_name[BOOK].desk
-        return await importing.imported(database.app_url, desk, path, count, processes)
 
 
 def _numbered(sample: Sequence[Row], count: int) -> list[StoredRow]:

@@ -37,10 +37,12 @@ class Scale(NamedTuple):
     """Exchanges that each peer stores, for each number of writers."""
     facts: int = 200_000
     """Facts that are folded."""
+    imported: int = 30_000
+    """Messages in a file that is imported."""
 
 
 FULL = Scale()
-SMALL = Scale(2_000, 128, 64, 64, 24, 2_000)
+SMALL = Scale(2_000, 128, 64, 64, 24, 2_000, 64)
 """Enough to see that each part runs."""
 
 

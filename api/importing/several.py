@@ -4,8 +4,9 @@ The book has one order whoever appends; what must not be overtaken goes to the s
 """
 
 import asyncio
+import os
 import signal
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -58,7 +59,9 @@ class Several:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, app_url: str, desk: Desk, processes: int) -> AsyncGenerator["Several"]:
+    async def start(
+        cls, app_url: str, desk: Desk, processes: int, environ: Mapping[str, str] = os.environ
+    ) -> AsyncGenerator["Several"]:
         """Start processes, for as long as the block runs; `desk` knows the catalogue."""
         kind = desk.known(system_clock()).rules.consumer_kind
         catalogue = desk.catalogue
@@ -71,8 +74,9 @@ class Several:
             return sender_form(kind, sender)
 
         sharing = Sharing(desk.book, processes, form, recycles_ids)
-        workers = [_start(app_url, desk.book) for _ in range(processes)]
+        workers = [_start(app_url, desk.book, dict(environ)) for _ in range(processes)]
         try:
+            await _told(workers)  # each once it is ready
             yield cls(workers, sharing)
         finally:
             for worker in workers:
@@ -92,42 +96,54 @@ class Several:
 
     async def _take(self, share: Share) -> list[Result]:
         asked = [self._workers[place] for place in share.lines]
-        try:
-            for worker, lines in zip(asked, share.lines.values(), strict=True):
+        for worker, lines in zip(asked, share.lines.values(), strict=True):
+            try:
                 worker.pipe.send(lines)
-            told = await asyncio.gather(*(asyncio.to_thread(one.pipe.recv) for one in asked))
-        except (EOFError, OSError) as ended:
-            raise LogUnavailable("a process of the import has ended") from ended
-        results: list[Result] = []
-        for one in told:
-            if isinstance(one, Exception):
-                raise one
-            results += one
-        return results
+            except OSError as ended:
+                raise LogUnavailable(_ENDED) from ended
+        return await _told(asked)
 
 
-def _start(app_url: str, book: str) -> _Worker:
+_ENDED = "a process of the import has ended"
+
+
+async def _told(workers: Sequence[_Worker]) -> list[Result]:
+    """Wait for what each has to tell."""
+    try:
+        told = await asyncio.gather(*(asyncio.to_thread(one.pipe.recv) for one in workers))
+    except (EOFError, OSError) as ended:
+        raise LogUnavailable(_ENDED) from ended
+    results: list[Result] = []
+    for one in told:
+        if isinstance(one, Exception):
+            raise one
+        results += one
+    return results
+
+
+def _start(app_url: str, book: str, environ: Mapping[str, str]) -> _Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, app_url, book), daemon=True)
+    process = context.Process(target=_work, args=(theirs, app_url, book, environ), daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours)
 
 
-def _work(pipe: Connection, app_url: str, book: str) -> None:
+def _work(pipe: Connection, app_url: str, book: str, environ: Mapping[str, str]) -> None:
     """Take lines until the pipe is closed, by whoever started us or with them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):
-        asyncio.run(_serve(pipe, app_url, book))
+        asyncio.run(_serve(pipe, app_url, book, environ))
 
 
-async def _serve(pipe: Connection, app_url: str, book: str) -> None:
-    rules, master = load_rules()[book], load_master_key(app_url)
+async def _serve(pipe: Connection, app_url: str, book: str, environ: Mapping[str, str]) -> None:
+    rules, master = load_rules(environ)[book], load_master_key(app_url, environ)
     async with keyed_desk(app_url, book, rules, master) as desk:
         await desk.refresh()
         who = Who(Origin(book, "import"))
         importer = Importer(desk, who, system_clock, Turning(app_url, book))
+        pipe.send([])
         while True:
             lines: list[Numbered] = await asyncio.to_thread(pipe.recv)
             try:
