@@ -1,0 +1,175 @@
+"""Lines of an import: cut from bytes in any pieces, and read under the rules of the HTTP bodies."""
+
+import gzip
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from api import intake
+from api.importing.bytes import Decoding, Numbered, Splitter
+from api.importing.lines import MAX_LINE_BYTES, LineRefused, Mo, Receipt, read_line
+from api.importing.sharing import BY_ITSELF, REMEMBERED, Sharing
+from tests.support.importing import answer, message, ndjson, receipt
+
+PIECES = st.lists(st.binary(max_size=40) | st.just(b"\n") | st.just(b'{"a":1}\n'), max_size=30)
+
+
+def cut(pieces: list[bytes]) -> list[Numbered]:
+    splitter = Splitter()
+    lines = [line for piece in pieces for line in splitter.feed(piece)]
+    return lines + splitter.end()
+
+
+class TestSplit:
+    """Bytes cut into lines."""
+
+    @given(PIECES)
+    def test_in_any_pieces_gives_the_same_lines(self, pieces: list[bytes]) -> None:
+        assert cut(pieces) == cut([b"".join(pieces)])
+
+    @given(PIECES)
+    def test_gives_every_line_that_is_not_empty(self, pieces: list[bytes]) -> None:
+        whole = b"".join(pieces).split(b"\n")
+        wanted = [(n, raw) for n, raw in enumerate(whole, 1) if raw.strip()]
+        assert [tuple(line) for line in cut(pieces)] == wanted
+
+    @given(PIECES, st.integers(0, 29))
+    def test_goes_on_from_its_place(self, pieces: list[bytes], at: int) -> None:
+        splitter = Splitter()
+        before = [line for piece in pieces[:at] for line in splitter.feed(piece)]
+        place = splitter.place
+        assert place is not None
+        raw = b"".join(pieces)
+        hashed = hashlib.sha256(raw[: place.offset])
+        assert hashed.hexdigest() == place.digest
+        later = Splitter(place, hashed)
+        after = later.feed(raw[place.offset :]) + later.end()
+        assert before + after == cut(pieces)
+
+    @pytest.mark.parametrize("piece", [1_000, 65_536, 1 << 20])
+    def test_drops_a_line_that_is_too_long_and_no_other(self, piece: int) -> None:
+        raw = b"a\n" + b"x" * (MAX_LINE_BYTES * 5) + b"\nb\n"
+        pieces = [raw[start : start + piece] for start in range(0, len(raw), piece)]
+        assert cut(pieces) == [Numbered(1, b"a"), Numbered(2, None), Numbered(3, b"b")]
+
+    def test_keeps_no_place_within_a_line_that_is_too_long(self) -> None:
+        splitter = Splitter()
+        splitter.feed(b"x" * (MAX_LINE_BYTES + 1))
+        assert splitter.place is None
+        splitter.feed(b"\n")
+        assert splitter.place is not None
+
+    def test_takes_the_longest_line_there_may_be(self) -> None:
+        (line,) = cut([b"x" * MAX_LINE_BYTES, b"\n"])
+        assert line.raw is not None
+
+
+class TestUnpack:
+    """What lines are wrapped in."""
+
+    @given(st.binary(max_size=400).map(lambda raw: b"{" + raw), st.integers(1, 50))
+    def test_in_any_pieces_gives_what_was_packed(self, raw: bytes, size: int) -> None:
+        if b"\x00" in raw[:4]:
+            return
+        packed = gzip.compress(raw[:100]) + gzip.compress(raw[100:])
+        decoding = Decoding()
+        pieces = [packed[start : start + size] for start in range(0, len(packed), size)]
+        found = b"".join(part for piece in pieces for part in decoding.feed(piece))
+        assert found + b"".join(decoding.end()) == raw
+
+    def test_of_a_bomb_comes_in_pieces_of_bounded_size(self) -> None:
+        bomb = gzip.compress(b"x" * (32 << 20))
+        largest = max(map(len, Decoding().feed(bomb)))
+        assert largest <= 1 << 17
+
+
+MODELS: dict[type, type[BaseModel]] = {Mo: intake.Message, Receipt: intake.Receipt}
+
+
+class TestRead:
+    """A line, held against the body of the same name."""
+
+    @pytest.mark.parametrize("kind", MODELS)
+    def test_has_the_fields_of_the_body(self, kind: type) -> None:
+        own = set(kind.__struct_fields__) - {"arrived_at"}  # type: ignore[attr-defined]
+        assert own == MODELS[kind].model_fields.keys()
+
+    @given(
+        st.sampled_from(["gateway", "smsc", "id", "sender", "short_code", "text", "sent_at"]),
+        st.text(max_size=140) | st.integers() | st.none() | st.lists(st.text()) | st.booleans(),
+    )
+    def test_of_a_message_is_judged_as_its_body(self, field: str, value: object) -> None:
+        agrees(message(1, **{field: value}))
+
+    @given(
+        st.sampled_from(
+            ["gateway", "mt", "outcome", "billed", "status", "operator_message_id", "part"]
+        ),
+        st.text(max_size=70) | st.integers(-2, 300) | st.none() | st.sampled_from(["no", "failed"]),
+    )
+    def test_of_a_receipt_is_judged_as_its_body(self, field: str, value: object) -> None:
+        agrees(receipt(1, **{field: value}))
+
+    @given(st.binary(max_size=200))
+    def test_of_any_bytes_is_read_or_refused(self, raw: bytes) -> None:
+        with pytest.raises(LineRefused):
+            read_line(raw)
+
+
+def agrees(line: dict[str, Any]) -> None:
+    """See that a line is taken just when its body is."""
+    body = {name: value for name, value in line.items() if name != "kind"}
+    model = MODELS[Mo if line["kind"] == "mo" else Receipt]
+    try:
+        model.model_validate_json(json.dumps(body))
+    except ValidationError:
+        with pytest.raises(LineRefused):
+            read_line(ndjson([line]))
+    else:
+        read_line(ndjson([line]))
+
+
+class TestShare:
+    """Lines shared out among processes."""
+
+    @staticmethod
+    def sharing(processes: int = 4) -> Sharing:
+        return Sharing("fr", processes, lambda sender: sender.removeprefix("+"), lambda _: False)
+
+    def test_puts_a_consumers_lines_and_their_receipts_together(self) -> None:
+        lines = [message(n, sender=f"{'+' * (n % 2)}33{n % 5}") for n in range(40)]
+        lines += [receipt(n) for n in range(40)]
+        (share,) = self.sharing().shares(numbered(lines))
+        went = {line.number: process for process, all_ in share.lines.items() for line in all_}
+        assert len({*went.values()}) > 1
+        assert all(went[n] == went[n % 5 + 5] == went[n + 40] for n in range(1, 41))
+
+    def test_keeps_the_order_within_each(self) -> None:
+        (share,) = self.sharing().shares(numbered([message(n) for n in range(50)]))
+        for lines in share.lines.values():
+            assert lines == sorted(lines)
+
+    def test_takes_by_itself_what_belongs_to_nobody_known(self) -> None:
+        turn = {"kind": "turn", "at": "2026-08-01T00:00:00Z"}
+        lines = [message(1), turn, message(2), receipt(9)]
+        shares = list(self.sharing().shares(numbered(lines)))
+        assert [sorted(n for all_ in one.lines.values() for n, _ in all_) for one in shares] == [
+            [1], [2], [3], [4],
+        ]  # fmt: skip
+        assert BY_ITSELF not in {process for one in shares for process in one.lines}
+
+    def test_remembers_so_many_and_no_more(self) -> None:
+        sharing = self.sharing()
+        list(sharing.shares(numbered([message(n) for n in range(REMEMBERED + 1)])))
+        shares = list(sharing.shares(numbered([receipt(1), receipt(0), receipt(2)])))
+        assert len(shares) == 3
+        assert answer(0) != answer(1)
+
+
+def numbered(lines: list[dict[str, Any]]) -> list[Numbered]:
+    return [Numbered(n, ndjson([line])) for n, line in enumerate(lines, 1)]
