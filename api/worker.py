@@ -1,17 +1,23 @@
 """What goes on behind the API: projections kept up, and what time itself brings about.
 
 Each book has its own thread that projects and its own loop that works its lists; what is wrong
-with one book stops no other.
+with one book stops no other. Several workers share the books: whoever holds the lease of one works
+on it, and it is taken over within seconds from one that is dead or not heard of any more.
 """
 
 import asyncio
 import logging
+import os
+import secrets
+import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import NamedTuple
+
+from psycopg import AsyncConnection
 
 from api.clock import Clock
 from api.desks import keyed_desk, keyless_desk
@@ -24,6 +30,8 @@ from ledger.log.session import connect_async
 from ledger.rules.resolve import RuleBook
 from ledger.vault import MasterKey, MasterKeyMissing, WrongKey
 from projections import worker as projections_worker
+from projections.lease import RENEW_SECONDS, SECONDS, Lease
+from projections.renewing import renew_quietly
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +40,8 @@ SWEEP_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
 """How soon to look again after something was done, for more may have followed from it."""
 RETRY_SECONDS = 1.0
+SILENT_SECONDS = SECONDS / 2
+"""How long an answer about a lease is waited for, so that it is given up before it runs out."""
 
 
 class Setup(NamedTuple):
@@ -46,26 +56,80 @@ class Setup(NamedTuple):
 
 
 async def work(setup: Setup, stop: asyncio.Event) -> None:
-    """Keep every book up until `stop` is set; a database that goes away is waited for."""
-    halt = threading.Event()
-    loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(max_workers=len(setup.rules), thread_name_prefix="projections") as pool:
+    """Keep every book up until `stop` is set; a database that goes away is waited for.
+
+    Each book is worked on by whoever holds its lease; of several workers the others wait for it.
+    """
+    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    # A book's projections, and beside them those of a new version.
+    with ThreadPoolExecutor(2 * len(setup.rules), thread_name_prefix="projections") as pool:
+        async with asyncio.TaskGroup() as group:
+            for book in setup.rules:
+                share = Share(setup, Lease(book, holder), pool)
+                group.create_task(_share(share, stop))
+
+
+class Share(NamedTuple):
+    """What one worker needs to share a book with others."""
+
+    setup: Setup
+    lease: Lease
+    pool: ThreadPoolExecutor
+
+
+async def _share(share: Share, stop: asyncio.Event) -> None:
+    """Work on one book whenever its lease is ours, until `stop` is set."""
+    book, waiting = share.lease.book, False
+    while not stop.is_set():
         try:
-            async with asyncio.TaskGroup() as group:
-                for book in setup.rules:
-                    projecting = loop.run_in_executor(
-                        pool, projections_worker.run, setup.app_url, book, halt
-                    )
-                    group.create_task(_as_long_as(projecting))
-                    group.create_task(_follow(setup, book, stop))
-                await stop.wait()
-                halt.set()
-        finally:
-            halt.set()
+            async with await connect_async(share.setup.app_url) as connection:
+                while not stop.is_set():
+                    if await share.lease.take(connection):
+                        waiting = False
+                        await _held(share, connection, stop)
+                    elif not waiting:
+                        waiting = True
+                        _log.info("%s: another worker works on it", book)
+                    await _rest(stop, RENEW_SECONDS)
+        except AWAY as away:
+            _log.warning("%s: its lease cannot be asked for, trying again: %s", book, away)
+            await _rest(stop, RETRY_SECONDS)
 
 
-async def _as_long_as(running: asyncio.Future[None]) -> None:
-    await running
+async def _held(share: Share, connection: AsyncConnection, stop: asyncio.Event) -> None:
+    """Work on a book for as long as its lease is ours, and give it back at the end."""
+    setup, book = share.setup, share.lease.book
+    halt, end = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    running = [
+        loop.run_in_executor(share.pool, projections_worker.run, setup.app_url, book, halt),
+        loop.run_in_executor(share.pool, renew_quietly, setup.app_url, book, halt),
+        asyncio.ensure_future(_follow(setup, book, end)),
+    ]
+    try:
+        await _keep(share.lease, connection, stop)
+    finally:
+        halt.set()
+        end.set()
+        await asyncio.gather(*running)
+    if not connection.closed:
+        await share.lease.leave(connection)
+
+
+async def _keep(lease: Lease, connection: AsyncConnection, stop: asyncio.Event) -> None:
+    """Renew a lease until it is lost or `stop` is set; a silent database loses it in the end."""
+    while not stop.is_set():
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                if not await lease.take(connection):
+                    break
+        except (*AWAY, TimeoutError):
+            # The connection is of no more use: what is held is given up, and asked for again.
+            await connection.close()
+            return
+        await _rest(stop, RENEW_SECONDS)
+    if not stop.is_set():
+        _log.warning("%s: another worker has taken it over", lease.book)
 
 
 async def _follow(setup: Setup, book: str, stop: asyncio.Event) -> None:

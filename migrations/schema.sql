@@ -409,6 +409,16 @@ CREATE TABLE public.imports (
 
 COMMENT ON TABLE public.imports IS 'How far each unfinished import came; nothing rests on it.';
 
+CREATE TABLE public.leases (
+    book text NOT NULL,
+    holder text NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT holder_is_named CHECK ((holder <> ''::text))
+)
+WITH (fillfactor='10');
+
+COMMENT ON TABLE public.leases IS 'Which worker works on a book, and until when if it falls silent.';
+
 CREATE TABLE public.merchant_accounts (
     book text NOT NULL,
     merchant text NOT NULL,
@@ -628,6 +638,9 @@ COMMENT ON TABLE public.subscriptions IS 'Projection: every subscription, and wh
 
 ALTER TABLE ONLY public.heads
     ADD CONSTRAINT a_book_has_one_head PRIMARY KEY (book);
+
+ALTER TABLE ONLY public.leases
+    ADD CONSTRAINT a_book_is_worked_by_one PRIMARY KEY (book);
 
 ALTER TABLE ONLY public.charges
     ADD CONSTRAINT a_charge_has_one_row PRIMARY KEY (book, charge);
@@ -886,6 +899,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.findings TO obole_app;
 GRANT SELECT ON TABLE public.findings TO obole_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.imports TO obole_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.leases TO obole_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.merchant_accounts TO obole_app;
 GRANT SELECT ON TABLE public.merchant_accounts TO obole_reader;
