@@ -94,7 +94,8 @@ def tool(*command: str) -> None:
         raise Skipped(f"{command[0]} is not installed")
     done = run([found, *command[1:]])
     if done.returncode:
-        raise Skipped(f"{command[0]} may not be used here: {done.stderr.strip()[:120]}")
+        said = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[0]
+        raise Skipped(f"{command[0]} may not be used here: {said.rpartition(': ')[2]}")
 
 
 def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
