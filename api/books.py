@@ -7,7 +7,7 @@ OBOLE_SETTINGS (`settings` by default), the master key's file by OBOLE_MASTER_KE
 
 import logging
 import os
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -29,7 +29,7 @@ from ledger.facts.registry import Origin
 from ledger.keyring import SELECT_ALL_PSEUDONYM_KEYS, Keyring, Pool, prove, prove_on
 from ledger.log.session import connect
 from ledger.log.statements import OPEN_BOOK
-from ledger.log.writer import BookWriter
+from ledger.log.writer import Batch, BookWriter
 from ledger.rules.pack import load_pack
 from ledger.rules.resolve import RuleBook
 from ledger.rules.settings import load_settings
@@ -102,6 +102,7 @@ class Books:
         clock: Clock,
         *,
         adopt: bool = False,
+        told: Callable[[Batch], None] | None = None,
     ) -> AsyncGenerator[Self]:
         """Serve the books whose rules are given, for as long as the block runs.
 
@@ -121,7 +122,7 @@ class Books:
                 for name, rule_book in rules.items():
                     async with pool.connection() as other:
                         await other.execute(OPEN_BOOK, (name,))
-                    writer = await stack.enter_async_context(BookWriter(app_url, name))
+                    writer = await stack.enter_async_context(BookWriter(app_url, name, told=told))
                     desk = Desk(name, writer, await _keyring(pool, name, master), rule_book)
                     await _follow_rules(desk, clock, adopt=adopt)
                     books[name] = OpenBook(desk, writer)

@@ -14,6 +14,7 @@ from api.cli.logs import log_to_stderr
 from api.cli.refused import CommandRefused
 from api.cli.running import until_stopped
 from api.cli.show import aside
+from api.cli.told import telling
 from api.cli.welcome import welcome
 from api.clock import system_clock
 from api.database import Database
@@ -35,23 +36,28 @@ class Address(NamedTuple):
     public_url: str | None
 
 
-def host_api(address: Address) -> None:
+def host_api(address: Address, metrics: str | None = None) -> None:
     """Serve the API of all books until somebody wants an end."""
     log_to_stderr()
     rules = load_rules()
     with _listener(address) as listener, migrated_database(wait=True) as database:
         master = load_master_key(database.app_url)
-        setup = Setup(database.app_url, rules, master, system_clock, address.public_url)
 
         async def ready(books: Books) -> None:
             names = ", ".join(books.by_name)
             aside(f"serving {names} at {address_of(listener)}; Ctrl-C ends it")
 
-        until_stopped(lambda stop: serve(setup, listener, stop, ready), loop=loop_factory())
+        with telling(metrics, database.app_url, rules) as told:
+            setup = Setup(
+                *(database.app_url, rules, master, system_clock, address.public_url), told.batch
+            )
+            until_stopped(
+                lambda stop: serve(setup, listener, stop, ready, told.wrap), loop=loop_factory()
+            )
     aside("stopped serving")
 
 
-def host_all(address: Address, *, empty: bool, keys: bool) -> None:
+def host_all(address: Address, metrics: str | None = None, *, empty: bool, keys: bool) -> None:
     """Serve database, API and worker together until somebody wants an end."""
     log_to_stderr(logging.WARNING)
     rules = load_rules()
@@ -59,17 +65,21 @@ def host_all(address: Address, *, empty: bool, keys: bool) -> None:
     with _listener(address) as listener, Database.open() as database:
         migrate(database.owner_url)
         master = load_master_key(database.app_url)
-        setup = Setup(database.app_url, rules, master, system_clock, address.public_url)
 
         async def ready(books: Books) -> None:
             await welcome(books, address_of(listener), empty=empty, keys=keys)
 
-        async def main(stop: asyncio.Event) -> None:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_keep_working(stop))
-                await serve(setup, listener, stop, ready)
+        with telling(metrics, database.app_url, rules) as told:
+            setup = Setup(
+                *(database.app_url, rules, master, system_clock, address.public_url), told.batch
+            )
 
-        until_stopped(main, loop=loop_factory())
+            async def main(stop: asyncio.Event) -> None:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_keep_working(stop))
+                    await serve(setup, listener, stop, ready, told.wrap)
+
+            until_stopped(main, loop=loop_factory())
     aside("stopped: API, worker and database")
 
 

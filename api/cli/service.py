@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from api.cli.show import Metrics
+
 LOOPBACK = "127.0.0.1"
 PORT = 8000
 
@@ -20,20 +22,26 @@ PublicUrl = Annotated[
 ]
 
 
-def api(host: Host = LOOPBACK, port: Port = PORT, public_url: PublicUrl = None) -> None:
+def api(
+    host: Host = LOOPBACK,
+    port: Port = PORT,
+    public_url: PublicUrl = None,
+    metrics: Metrics = None,
+) -> None:
     """Serve the HTTP API of all books until Ctrl-C.
 
     `obole work` goes beside it.
     """
     from api.cli.hosting import Address, host_api  # noqa: PLC0415 - see above
 
-    host_api(Address(host, port, public_url))
+    host_api(Address(host, port, public_url), metrics)
 
 
 def serve(
     host: Host = LOOPBACK,
     port: Port = PORT,
     public_url: PublicUrl = None,
+    metrics: Metrics = None,
     *,
     empty: Annotated[
         bool, typer.Option("--empty", help="Load no demonstration catalogue into a new book.")
@@ -48,4 +56,4 @@ def serve(
     """
     from api.cli.hosting import Address, host_all  # noqa: PLC0415 - see above
 
-    host_all(Address(host, port, public_url), empty=empty, keys=keys)
+    host_all(Address(host, port, public_url), metrics, empty=empty, keys=keys)

@@ -20,6 +20,13 @@ from ledger.words import instant_text
 WIDTH = 100
 """Columns where no terminal tells its own: a file, a pipe, a log of CI."""
 
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        help="Tell figures to Prometheus at HOST:PORT, path /metrics. They name no consumer, but "
+        "tell how much is sold."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, for a program.")]
 
 

@@ -13,7 +13,8 @@ from api.cli.desks import connection_to, migrated_database
 from api.cli.logs import log_to_stderr
 from api.cli.refused import CommandRefused
 from api.cli.running import until_stopped
-from api.cli.show import AsJson, aside, count, print_json, progress_bar, say
+from api.cli.show import AsJson, Metrics, aside, count, print_json, progress_bar, say
+from api.cli.told import telling
 from api.clock import Clock, system_clock
 from api.database import Database
 from api.gateways import load_gateways
@@ -39,6 +40,7 @@ def run_worker(
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
     ] = False,
+    metrics: Metrics = None,
     as_json: AsJson = False,
 ) -> None:
     """Keep projections up, and bring about what falls due.
@@ -65,7 +67,8 @@ def run_worker(
         async def main(stop: asyncio.Event) -> None:
             await asyncio.gather(work(setup, stop), _report(url, set(rules), stop))
 
-        until_stopped(main, with_parent=with_parent)
+        with telling(metrics, url, rules):
+            until_stopped(main, with_parent=with_parent)
     if not with_parent:
         aside("stopped working")
 

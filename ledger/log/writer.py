@@ -1,9 +1,10 @@
 """The asynchronous shell of the log: one task a book appends, another reads, in one event loop."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
@@ -27,6 +28,19 @@ Job = TypeVar("Job")
 
 History = tuple[tuple[StoredRow, ...], int]
 """What belongs to a query, and the position up to which it is complete."""
+
+
+class Batch(NamedTuple):
+    """What became of decisions that were submitted together, for whoever counts."""
+
+    book: str
+    decisions: int
+    facts: Counter[str]
+    """Facts that were appended, by type."""
+    refused: int
+    """Decisions that ended in an exception."""
+    overtaken: int
+    """How often they were decided again, since somebody else was faster."""
 
 
 class Link:
@@ -68,16 +82,24 @@ class Link:
 class BookWriter:
     """One book's log inside an event loop; enter it as an asynchronous context.
 
-    `queue_limit` is how many callers may wait, for appending and for reading each; `batch_limit`
+    `told`, if given, hears of every batch. `queue_limit` is how many callers may wait, for appending and for reading each; `batch_limit`
     how many decisions go into one transaction. While PostgreSQL writes one batch, the next is read
     and decided, if it is full, as though that one were stored; should it come to nothing, the next
     is decided again. It owns three connections and makes them again when the database comes back.
     """
 
     def __init__(
-        self, conninfo: str, book: str, *, queue_limit: int = 2_048, batch_limit: int = 256
+        self,
+        conninfo: str,
+        book: str,
+        *,
+        queue_limit: int = 2_048,
+        batch_limit: int = 256,
+        told: Callable[[Batch], None] | None = None,
     ) -> None:
         self.book = book
+        self._told = told
+        self._overtaken = 0
         self._reads, self._writes, self._looks = Link(conninfo), Link(conninfo), Link(conninfo)
         self._flight: Flight | None = None
         self._deciding = asyncio.Lock()
@@ -122,7 +144,11 @@ class BookWriter:
         return await self._reading.ask(query)
 
     async def _append(self, proposals: Sequence[Proposal]) -> Sequence[Outcome | Exception]:
-        return await each_its_own(self._append_together, proposals)
+        outcomes = await each_its_own(self._append_together, proposals)
+        if self._told is not None:
+            overtaken, self._overtaken = self._overtaken, 0
+            self._told(_counted(self.book, outcomes, overtaken))
+        return outcomes
 
     async def _read(self, queries: Sequence[Query]) -> Sequence[History | Exception]:
         return await each_its_own(self._read_together, queries)
@@ -174,6 +200,7 @@ class BookWriter:
 
     async def _settled(self, proposals: Sequence[Proposal]) -> list[Outcome | Exception]:
         """Append a batch that others were faster than: read again, and decide under the lock."""
+        self._overtaken += 1
         queries = [proposal.query for proposal in proposals]
         for tail_limit in scripts.PATIENCE:
             read = await self._writes.read(lambda: scripts.reading(self.book, queries))
@@ -187,6 +214,12 @@ class BookWriter:
     async def _read_together(self, queries: Sequence[Query]) -> list[History | Exception]:
         read = await self._reads.read(lambda: scripts.reading(self.book, queries))
         return [(history, read.head) for history in read.histories]
+
+
+def _counted(book: str, outcomes: Sequence[Outcome | Exception], overtaken: int) -> Batch:
+    stood = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
+    facts = Counter(row.type for outcome in stood for row in outcome.appended)
+    return Batch(book, len(outcomes), facts, len(outcomes) - len(stood), overtaken)
 
 
 async def each_its_own(

@@ -1,0 +1,18 @@
+"""Names the route of a request: its template, never what a caller wrote in it."""
+
+from starlette.types import Scope
+
+UNKNOWN = "unknown"
+"""Whatever matched no route, so that callers cannot make up names."""
+
+
+def route_of(scope: Scope) -> str:
+    """Give the route that answered, such as `/v1/books/{book}/messages`.
+
+    The router has left the parameters in the scope by the time that a request is answered.
+    """
+    if "endpoint" not in scope:
+        return UNKNOWN
+    names = {str(value): name for name, value in scope.get("path_params", {}).items()}
+    parts = str(scope["path"]).split("/")
+    return "/".join(f"{{{names[part]}}}" if part in names else part for part in parts)
