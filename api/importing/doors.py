@@ -40,7 +40,7 @@ from ledger.log.errors import LogOverloaded, LogUnavailable
 
 _log = logging.getLogger(__name__)
 
-TOGETHER = 512
+TOGETHER = 1_024
 """Lines that go through a door at a time."""
 ENDING = (RulesOutdated, LogOverloaded, LogUnavailable)
 """What ends an import: it says nothing of the line, and the same line may be taken later."""
