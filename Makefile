@@ -57,8 +57,8 @@ spelling: .venv/.ready ## Gate: codespell
 	@$(BIN)/codespell
 
 compose: ## Gate: docker-compose.yml can be read; no daemon is needed
-	@if command -v docker-compose >/dev/null; then docker-compose --file docker-compose.yml --profile kannel config --quiet; \
-	elif docker compose version >/dev/null 2>&1; then docker compose --file docker-compose.yml --profile kannel config --quiet; \
+	@if command -v docker-compose >/dev/null; then docker-compose --file docker-compose.yml --profile kannel --profile metrics config --quiet; \
+	elif docker compose version >/dev/null 2>&1; then docker compose --file docker-compose.yml --profile kannel --profile metrics config --quiet; \
 	else echo "skipped: docker-compose is not installed"; fi
 
 cover: .venv/.ready ## Gate: the tests, with branch coverage; money, decisions and the log apart

@@ -20,7 +20,7 @@ from api.telemetry.exposing import AddressInvalid, exposed, registry
 from api.telemetry.routes import UNKNOWN, route_of
 from api.telemetry.standing import Standing
 from projections.known import PROJECTIONS
-from tests.support.cli import CATALOGUE, Obole, obole_at
+from tests.support.cli import CATALOGUE, ROOT, Obole, obole_at
 from tests.support.database import TestDatabase
 from tests.support.running import Running
 
@@ -198,3 +198,22 @@ def test_figures_say_so_when_the_database_is_away() -> None:
     made.register(Standing("host=/nowhere dbname=none", ["fr"]))
     with exposed("127.0.0.1:0", made) as port:
         assert figures(port)["obole_database_up"] == 0
+
+
+def test_the_dashboard_asks_for_figures_that_there_are() -> None:
+    folder = ROOT / "api/telemetry"
+    code = "".join(path.read_text() for path in folder.glob("*.py"))
+    board = json.loads((folder / "grafana/obole.json").read_text())
+    asked = {
+        name
+        for panel in board["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"obole_[a-z_]+", target["expr"])
+    }
+    bare = {re.sub("_(total|bucket|sum|count)$", "", name) for name in asked}
+    stems = {
+        re.sub("^obole_facts_(accepted|projected|parked|pending)$", "obole_facts_{name}", one)
+        for one in bare
+    }
+    assert len(stems) > 5
+    assert [name for name in stems if f'"{name}"' not in code] == []
