@@ -79,21 +79,32 @@ class Share(NamedTuple):
 
 async def _share(share: Share, stop: asyncio.Event) -> None:
     """Work on one book whenever its lease is ours, until `stop` is set."""
-    book, waiting = share.lease.book, False
+    book, away = share.lease.book, False
     while not stop.is_set():
         try:
             async with await connect_async(share.setup.app_url) as connection:
-                while not stop.is_set():
-                    if await share.lease.take(connection):
-                        waiting = False
-                        await _held(share, connection, stop)
-                    elif not waiting:
-                        waiting = True
-                        _log.info("%s: another worker works on it", book)
-                    await _rest(stop, RENEW_SECONDS)
-        except AWAY as away:
-            _log.warning("%s: its lease cannot be asked for, trying again: %s", book, away)
+                if away:
+                    _log.warning("%s: the database is back", book)
+                    away = False
+                await _take_turns(share, connection, stop)
+        except AWAY as error:
+            if not away:
+                _log.warning("%s: the database is away, trying again: %s", book, error)
+                away = True
             await _rest(stop, RETRY_SECONDS)
+
+
+async def _take_turns(share: Share, connection: AsyncConnection, stop: asyncio.Event) -> None:
+    """Work whenever the lease is ours, over one connection, for as long as that lives."""
+    waiting = False
+    while not stop.is_set():
+        if await share.lease.take(connection):
+            waiting = False
+            await _held(share, connection, stop)
+        elif not waiting:
+            waiting = True
+            _log.info("%s: another worker works on it", share.lease.book)
+        await _rest(stop, RENEW_SECONDS)
 
 
 async def _held(share: Share, connection: AsyncConnection, stop: asyncio.Event) -> None:
