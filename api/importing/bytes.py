@@ -41,7 +41,7 @@ class Unpacks(Protocol):
         """What comes after the end."""
         ...
 
-    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes:
+    def decompress(self, data: bytes, _most: int = ..., /) -> bytes:
         """Unpack some of it."""
         ...
 
