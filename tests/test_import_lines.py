@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from api import intake
 from api.importing.bytes import Decoding, Numbered, Splitter
 from api.importing.lines import MAX_LINE_BYTES, LineRefused, Mo, Receipt, read_line
 from api.importing.sharing import BY_ITSELF, REMEMBERED, Sharing
+from tests.support.cli import ROOT
 from tests.support.importing import answer, message, ndjson, receipt
 
 PIECES = st.lists(st.binary(max_size=40) | st.just(b"\n") | st.just(b'{"a":1}\n'), max_size=30)
@@ -86,6 +88,19 @@ class TestUnpack:
         bomb = gzip.compress(b"x" * (32 << 20))
         largest = max(map(len, Decoding().feed(bomb)))
         assert largest <= 1 << 17
+
+
+PAGE = (ROOT / "api" / "importing" / "README.md").read_text(encoding="utf-8")
+SHOWN = dict(re.findall(r"<!-- line: (.+?) -->\n```json\n(.+?)\n```", PAGE))
+
+
+class TestShown:
+    """The lines that the documentation shows."""
+
+    @pytest.mark.parametrize("kind", ["mo", "exchange", "turn"])
+    def test_are_taken(self, kind: str) -> None:
+        line = read_line(SHOWN[kind].encode())
+        assert line.__struct_config__.tag == kind
 
 
 MODELS: dict[type, type[BaseModel]] = {Mo: intake.Message, Receipt: intake.Receipt}

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import BinaryIO, NamedTuple, Protocol
 
 from api.importing.bytes import CHUNK_BYTES, Decoding, Numbered, Place, SourceRefused, Splitter
+from api.importing.collecting import collected_seldom
 from api.importing.doors import Result
 from api.importing.places import HEAD_BYTES, Counts, Places, Saved, source_name
 from api.importing.rejected import Rejected
@@ -90,12 +91,14 @@ class Run:
             else:
                 saved = None
             self._rejected.begin(saved.place.lines if saved else 0)
-            return await self._lines(_from(rest, decoded), splitter, saved, file)
+            with collected_seldom():
+                return await self._lines(_from(rest, decoded), splitter, saved, file)
 
     async def stream(self, file: BinaryIO) -> Summary:
         """Import what a pipe brings; only a file can be gone on with later."""
         self._rejected.begin(0)
-        return await self._lines(_decoded(file, whole=False), Splitter(), None, None)
+        with collected_seldom():
+            return await self._lines(_decoded(file, whole=False), Splitter(), None, None)
 
     async def _begun(self, path: Path) -> Saved | None:
         if self._places is None:

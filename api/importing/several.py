@@ -17,6 +17,7 @@ from api.books import load_master_key, load_rules
 from api.clock import system_clock
 from api.desks import keyed_desk
 from api.importing.bytes import Numbered
+from api.importing.collecting import collected_seldom
 from api.importing.doors import ENDING, Importer, Result, Who
 from api.importing.sharing import Share, Sharing
 from api.importing.turning import Turning
@@ -133,7 +134,7 @@ def _start(app_url: str, book: str, environ: Mapping[str, str]) -> _Worker:
 def _work(pipe: Connection, app_url: str, book: str, environ: Mapping[str, str]) -> None:
     """Take lines until the pipe is closed, by whoever started us or with them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(EOFError, OSError):
+    with suppress(EOFError, OSError), collected_seldom():
         asyncio.run(_serve(pipe, app_url, book, environ))
 
 
