@@ -26,7 +26,7 @@ from ledger.decisions.refusals import Refusal
 from ledger.facts.registry import FactRefused
 from ledger.facts.tags import TagRefused
 from ledger.log import errors as log
-from projections.reading import NotProjected, NotReached, ReadError
+from projections.reading import BeforeTheBook, NotKnown, NotProjected, NotReached, ReadError
 
 MEDIA_TYPE = "application/problem+json"
 SOON = 1
@@ -208,6 +208,12 @@ KINDS: Mapping[type[Exception], Kind] = {
     ),
     NotProjected: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "not-projected", "This was never worked out yet", LATER
+    ),
+    NotKnown: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "not-known", "That day is not worked out whole yet", SOON
+    ),
+    BeforeTheBook: Kind(
+        HTTPStatus.NOT_FOUND, "before-the-book", "The book was not there on that day"
     ),
     NotReached: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "not-reached", "The position asked for is not reached", SOON

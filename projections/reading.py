@@ -6,6 +6,8 @@ answered with those alone. See `migrations/0016_row_level_security.sql`.
 
 ReadError
 ├── NotProjected    the projection has never run in this book: unknown is not the same as none
+├── NotKnown        the day whose knowledge was asked for is not projected whole yet
+│   └── BeforeTheBook   and never will be: it is before the book's first fact
 └── NotReached      it did not come to the position that was asked for in time, or is parked
 """
 
@@ -13,7 +15,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from time import monotonic, sleep
 from typing import Any, Generic, LiteralString, NamedTuple, TypeVar
 
@@ -57,6 +59,39 @@ WHERE book = %s AND position = ANY(%s)
 ORDER BY position
 """
 
+# What is not projected of a day is told by the first fact behind the watermark, for time in the log
+# never runs back; a day that is not over in the log is as complete as its watermark says.
+_KNOWLEDGE: LiteralString = """
+WITH opening AS (
+    SELECT recorded_at, convert_from(data, 'UTF8')::json -> 'fact' ->> 'zone' AS zone
+    FROM facts
+    WHERE book = %(book)s AND position = 1
+),
+next AS (
+    SELECT recorded_at FROM facts WHERE book = %(book)s AND position = %(position)s + 1
+),
+reached AS (
+    SELECT recorded_at FROM facts WHERE book = %(book)s AND position = %(position)s
+)
+SELECT
+    (opening.recorded_at AT TIME ZONE opening.zone)::date > %(known_on)s,
+    coalesce(
+        (next.recorded_at AT TIME ZONE opening.zone)::date <= %(known_on)s
+        AND (
+            (heads.recorded_at AT TIME ZONE opening.zone)::date > %(known_on)s
+            OR coalesce(
+                (reached.recorded_at AT TIME ZONE opening.zone)::date < %(known_on)s, TRUE
+            )
+        ),
+        FALSE
+    )
+FROM heads
+LEFT JOIN opening ON TRUE
+LEFT JOIN next ON TRUE
+LEFT JOIN reached ON TRUE
+WHERE heads.book = %(book)s
+"""
+
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 
@@ -95,6 +130,23 @@ class NotProjected(ReadError):
         self.projection = projection
 
 
+class NotKnown(ReadError):
+    """What was known at the end of that day cannot be told: it is not projected whole yet."""
+
+    why = "not projected whole yet"
+
+    def __init__(self, watermark: Watermark, known_on: date) -> None:
+        super().__init__(f"{watermark.book}: {known_on} is {self.why}")
+        self.watermark = watermark
+        self.known_on = known_on
+
+
+class BeforeTheBook(NotKnown):
+    """Nothing was known on that day, for the book was not there."""
+
+    why = "before the book's first fact"
+
+
 class NotReached(ReadError):
     """The projection is not where the reader wants it to be."""
 
@@ -112,6 +164,8 @@ class Read(Generic[T]):
     sql: LiteralString
     shape: Callable[[Rows], T]
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    known_on: date | None = None
+    """The local day as of whose end it asks what was known; None: as of now."""
 
 
 class Answer(NamedTuple, Generic[T]):
@@ -126,12 +180,16 @@ def answer(connection: Connection, book: str, read: Read[T]) -> Answer[T]:
 
     Raises:
         NotProjected: the projection has never run in this book.
+        NotKnown: what was known on the day that it names cannot be told.
     """
     cursor = connection.cursor(row_factory=tuple_row)
     with connection.transaction():
         cursor.execute(_SNAPSHOT)
         marks = cursor.execute(_WATERMARK, (book, read.projection)).fetchall()
         watermark = _watermark(book, read.projection, marks)
+        if read.known_on is not None:
+            told = cursor.execute(_KNOWLEDGE, _asked_of(watermark, read.known_on)).fetchall()
+            _refuse_unknown(watermark, read.known_on, told)
         rows = cursor.execute(read.sql, {**read.params, "book": book}).fetchall()
     return Answer(watermark, read.shape(rows))
 
@@ -145,6 +203,9 @@ async def answer_async(
         await cursor.execute(_SNAPSHOT)
         await cursor.execute(_WATERMARK, (book, read.projection))
         watermark = _watermark(book, read.projection, await cursor.fetchall())
+        if read.known_on is not None:
+            await cursor.execute(_KNOWLEDGE, _asked_of(watermark, read.known_on))
+            _refuse_unknown(watermark, read.known_on, await cursor.fetchall())
         async with acting(connection, viewer):
             await cursor.execute(read.sql, {**read.params, "book": book})
             rows = await cursor.fetchall()
@@ -225,6 +286,18 @@ async def wait_for_async(
             return watermark
         await asyncio.sleep(pause or 0)
     raise AssertionError("the last look either arrives or gives up")
+
+
+def _asked_of(watermark: Watermark, known_on: date) -> dict[str, Any]:
+    return {"book": watermark.book, "position": watermark.position, "known_on": known_on}
+
+
+def _refuse_unknown(watermark: Watermark, known_on: date, told: Rows) -> None:
+    ((before, unprojected),) = told
+    if before is None or before:
+        raise BeforeTheBook(watermark, known_on)
+    if unprojected:
+        raise NotKnown(watermark, known_on)
 
 
 def _watermark(book: str, projection: str, marks: Rows) -> Watermark:

@@ -225,10 +225,11 @@ class TestBalances:
             told = api.get("/balances", "finance", value_day=day).json()
             assert (told["value_day"], len(told["accounts"])) == (day, count)
 
-    def test_as_known_on_a_day_before_the_ledger_began_are_none(self, api: Api) -> None:
+    def test_as_known_on_a_day_before_the_ledger_began_are_an_error(self, api: Api) -> None:
         api.receipt(api.mo(), 1)
         api.project()
-        assert api.get("/balances", "finance", known_on="2020-01-01").json()["accounts"] == []
+        answer = api.get("/balances", "finance", known_on="2020-01-01")
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/before-the-book")
 
     def test_in_trial_sum_to_zero(self, api: Api) -> None:
         api.receipt(api.mo(), 1)

@@ -68,15 +68,21 @@ def balances(
 ) -> Read[list[Balance]]:
     """Ask for the balance on a day as known on another; none named means the latest.
 
-    An account without a line in the answer has had nothing posted to it by then.
+    An account without a line in the answer has had nothing posted to it by then. A day before the
+    book's first fact, or that is not projected whole, is an error: see `reading.NotKnown`.
     """
     params = {"value_day": value_day, "known_on": known_on, "account": account, "party": party}
-    return Read(PROJECTION, _ACCOUNTS, _balances, params)
+    return Read(PROJECTION, _ACCOUNTS, _balances, params, _day(known_on))
 
 
 def trial_balance(value_day: date = date.max, known_on: date = date.max) -> Read[list[Trial]]:
     """Ask for the sums of both sides in each currency, on a day as known on another."""
-    return Read(PROJECTION, _TRIAL, _trial, {"value_day": value_day, "known_on": known_on})
+    params = {"value_day": value_day, "known_on": known_on}
+    return Read(PROJECTION, _TRIAL, _trial, params, _day(known_on))
+
+
+def _day(known_on: date) -> date | None:
+    return None if known_on == date.max else known_on
 
 
 def _balances(rows: Rows) -> list[Balance]:
