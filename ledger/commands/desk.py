@@ -219,7 +219,7 @@ def _placed(one: Recorded, row: StoredRow) -> Recorded:
     """Give a fact its place, once its row has one."""
     if one.position:
         return one
-    return one._replace(position=row.position, recorded_at=row.recorded_at)
+    return Recorded(one.book, row.position, row.recorded_at, *one[3:])
 
 
 def _hold_still(catalogue: Catalogue, history: Iterable[AnyRow]) -> None:
