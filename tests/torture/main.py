@@ -20,6 +20,7 @@ from tests.torture.full import Full
 from tests.torture.idle import Idle
 from tests.torture.kill import Kill
 from tests.torture.power import Power
+from tests.torture.readers import Readers
 from tests.torture.report import Outcome, data, page, told
 from tests.torture.slow import Slow
 from tests.torture.storms import Storms
@@ -33,6 +34,7 @@ TRIALS: Sequence[Trial] = (
     Storms(),
     Clocks(),
     Idle(),
+    Readers(),
 )
 """Every trial, in the order of the table."""
 

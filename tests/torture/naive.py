@@ -1,4 +1,4 @@
-"""What most would write first: positions from a sequence, a cache of ids. Controls, not examples."""
+"""What most would write first: positions from a sequence. A control, not an example."""
 
 from collections.abc import Callable, Sequence
 from threading import Event

@@ -9,10 +9,9 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import pairwise
 from threading import Event
-from time import sleep
 from typing import Any, NamedTuple
 
 import msgspec
@@ -75,7 +74,7 @@ class Readers:
     """Sixteen writers with pauses, three readers that tail."""
 
     name = "readers"
-    promise = "whoever reads on behind the last position it saw misses nothing"
+    promise = "Whoever reads on behind the last position it saw misses nothing"
 
     def run(self, scale: Scale, seed: int, say: Say) -> Verdict:
         """Write and tail through our log."""
@@ -95,7 +94,7 @@ class Readers:
 def dawdle(chance: random.Random) -> None:
     """Wait between nothing and some milliseconds, seldom much longer."""
     if chance.random() < 0.5:
-        sleep(chance.random() * (0.05 if chance.random() < 0.04 else 0.004))
+        Event().wait(chance.random() * (0.05 if chance.random() < 0.04 else 0.004))
 
 
 def judge(seen: Sequence[Seen], written: Sequence[Written], seed: int) -> Verdict:
