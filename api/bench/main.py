@@ -6,12 +6,13 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-from api.bench import appending, copying, importing, serving
+from api.bench import appending, copying, folding, growth, importing, serving
 from api.bench.book import BOOK
 from api.bench.measure import Figure
 from api.bench.peers.compared import compared
@@ -34,6 +35,8 @@ class Part(NamedTuple):
 
     title: str
     figures: Callable[[Stage], Iterator[Figure]]
+    asked: bool = False
+    """Only where it is asked for: it takes an hour, or what not everybody has."""
 
 
 def _log(stage: Stage) -> Iterator[Figure]:
@@ -60,13 +63,6 @@ def _intake(stage: Stage) -> Iterator[Figure]:
     yield served.beside_of(empty, "0.6, p99 50 ms")
 
 
-def _folds(stage: Stage) -> Iterator[Figure]:
-    """All folds over a log of charged exchanges, rows written."""
-    proposals = stage.exchanges(stage.scale.facts // EACH, "folded")
-    appending.appended(stage.database.app_url, BOOK, proposals, 256)
-    yield appending.folded(stage.database.app_url, BOOK)._replace(bar="60,000")
-
-
 def _peers(stage: Stage) -> Iterator[Figure]:
     """The same exchanges in our log and in what one would take instead."""
     proposals = stage.exchanges(3 * stage.scale.peers, "peers")
@@ -78,7 +74,8 @@ PARTS: Mapping[str, Part] = {
     "log": Part("The log: appends beside bare COPY", _log),
     "intake": Part("The intake: messages over HTTP beside an empty route", _intake),
     "import": Part("The import: a file of messages, each decided", importing.imports),
-    "folds": Part("The read side: folds, with their rows written", _folds),
+    "folds": Part("The read side: folds, with their rows written", folding.figures),
+    "growth": Part("Growth: the same questions at ever more facts", growth.growth, asked=True),
     "peers": Part("Peers: the same exchanges, each store as its documentation uses it", _peers),
 }
 
@@ -91,8 +88,10 @@ class Taken(NamedTuple):
     figures: Sequence[Figure]
 
 
-def run(*, as_json: bool, only: Sequence[str] = (), scale: Scale = FULL) -> None:
-    """Measure, with progress on the error output, and print.
+def run(
+    *, as_json: bool, only: Sequence[str] = (), scale: Scale = FULL, plot: Path | None = None
+) -> None:
+    """Measure, with progress on the error output, and print; `plot` takes a picture of growth.
 
     Raises:
         UnknownPart: `only` names a part that is not there.
@@ -101,12 +100,18 @@ def run(*, as_json: bool, only: Sequence[str] = (), scale: Scale = FULL) -> None
     for name in only:
         if name not in PARTS:
             raise UnknownPart(f"no part is named {name!r}; there are {', '.join(PARTS)}")
-    taken = [_taken(name, scale, progress) for name in only or PARTS]
+    taken = [_taken(name, scale, progress) for name in only or _usual()]
+    if plot is not None:
+        growth.plotted([figure for one in taken for figure in one.figures], plot)
     if as_json:
         sys.stdout.write(json.dumps(_as_data(taken), indent=2) + "\n")
         return
     for one in taken:
         Console(width=WIDTH).print(_table(one))
+
+
+def _usual() -> list[str]:
+    return [name for name, part in PARTS.items() if not part.asked]
 
 
 def _taken(name: str, scale: Scale, progress: Console) -> Taken:

@@ -39,10 +39,12 @@ class Scale(NamedTuple):
     """Facts that are folded."""
     imported: int = 30_000
     """Messages in a file that is imported."""
+    grown: tuple[int, ...] = (100_000, 1_000_000, 5_000_000, 20_000_000)
+    """Facts in a growing log, wherever it is asked."""
 
 
 FULL = Scale()
-SMALL = Scale(2_000, 128, 64, 64, 24, 2_000, 64)
+SMALL = Scale(2_000, 128, 64, 64, 24, 2_000, 64, (2_000, 4_000))
 """Enough to see that each part runs."""
 
 

@@ -49,12 +49,15 @@ def bench(
     only: Annotated[
         list[str] | None, typer.Option(help="Only this part; may be given several times.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="With --only growth: draw it into this file, as SVG.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure log, intake, folds and peers, beside what bounds them."""
     from api.bench.main import UnknownPart, run  # noqa: PLC0415 - see above
 
     try:
-        run(as_json=as_json, only=only or ())
+        run(as_json=as_json, only=only or (), plot=plot)
     except UnknownPart as unknown:
         raise CommandRefused(str(unknown)) from unknown
