@@ -23,6 +23,7 @@ from psycopg import AsyncConnection, Connection
 from psycopg.rows import tuple_row
 
 from ledger.log.rows import StoredRow
+from projections.knowledge import KNOWLEDGE
 
 T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
@@ -57,39 +58,6 @@ SELECT position, recorded_at, type, tags, data
 FROM facts_shown
 WHERE book = %s AND position = ANY(%s)
 ORDER BY position
-"""
-
-# What is not projected of a day is told by the first fact behind the watermark, for time in the log
-# never runs back; a day that is not over in the log is as complete as its watermark says.
-_KNOWLEDGE: LiteralString = """
-WITH opening AS (
-    SELECT recorded_at, convert_from(data, 'UTF8')::json -> 'fact' ->> 'zone' AS zone
-    FROM facts
-    WHERE book = %(book)s AND position = 1
-),
-next AS (
-    SELECT recorded_at FROM facts WHERE book = %(book)s AND position = %(position)s + 1
-),
-reached AS (
-    SELECT recorded_at FROM facts WHERE book = %(book)s AND position = %(position)s
-)
-SELECT
-    (opening.recorded_at AT TIME ZONE opening.zone)::date > %(known_on)s,
-    coalesce(
-        (next.recorded_at AT TIME ZONE opening.zone)::date <= %(known_on)s
-        AND (
-            (heads.recorded_at AT TIME ZONE opening.zone)::date > %(known_on)s
-            OR coalesce(
-                (reached.recorded_at AT TIME ZONE opening.zone)::date < %(known_on)s, TRUE
-            )
-        ),
-        FALSE
-    )
-FROM heads
-LEFT JOIN opening ON TRUE
-LEFT JOIN next ON TRUE
-LEFT JOIN reached ON TRUE
-WHERE heads.book = %(book)s
 """
 
 _FIRST_PAUSE = 0.005
@@ -188,7 +156,7 @@ def answer(connection: Connection, book: str, read: Read[T]) -> Answer[T]:
         marks = cursor.execute(_WATERMARK, (book, read.projection)).fetchall()
         watermark = _watermark(book, read.projection, marks)
         if read.known_on is not None:
-            told = cursor.execute(_KNOWLEDGE, _asked_of(watermark, read.known_on)).fetchall()
+            told = cursor.execute(KNOWLEDGE, _asked_of(watermark, read.known_on)).fetchall()
             _refuse_unknown(watermark, read.known_on, told)
         rows = cursor.execute(read.sql, {**read.params, "book": book}).fetchall()
     return Answer(watermark, read.shape(rows))
@@ -204,7 +172,7 @@ async def answer_async(
         await cursor.execute(_WATERMARK, (book, read.projection))
         watermark = _watermark(book, read.projection, await cursor.fetchall())
         if read.known_on is not None:
-            await cursor.execute(_KNOWLEDGE, _asked_of(watermark, read.known_on))
+            await cursor.execute(KNOWLEDGE, _asked_of(watermark, read.known_on))
             _refuse_unknown(watermark, read.known_on, await cursor.fetchall())
         async with acting(connection, viewer):
             await cursor.execute(read.sql, {**read.params, "book": book})

@@ -54,7 +54,6 @@ WHERE copy.relname = %s AND copy.relnamespace = pg_my_temp_schema() AND NOT pg_i
 """
 _DROP_INDEX = SQL("DROP INDEX pg_temp.{name}")
 _DROP = SQL("DROP TABLE pg_temp.{name}")
-_EMPTY = SQL("DELETE FROM public.{name} WHERE book = %s")
 _FILL = SQL("INSERT INTO public.{name} SELECT * FROM pg_temp.{name}")
 _DIFFERENCES = SQL("""
 WITH live AS (
@@ -169,7 +168,7 @@ class Copy:
     def replace_live(self) -> None:
         """Put the copy in the place of the table in use, in the caller's transaction."""
         fold = self.projection.fold
-        self._connection.execute(_EMPTY.format(name=Identifier(fold.name)), (self._book,))
+        self.projection.table.empty(self._connection, self._book)
         self._connection.execute(_FILL.format(name=Identifier(fold.name)))
         self._connection.execute(_FORGET, (self._book, fold.name))
         self._connection.execute(_STAND, (self._book, fold.name, fold.version, self.position))

@@ -82,6 +82,13 @@ class Table(Generic[K, V]):
         """Merge deltas into the rows of a book, in the caller's transaction."""
         self.put(place, book, self.laid_out(deltas))
 
+    def empty(self, connection: Connection, book: str) -> None:
+        """Take out all rows of a book, in the caller's transaction."""
+        connection.execute(
+            SQL("DELETE FROM {table} WHERE book = %s").format(table=Identifier(LIVE, self.name)),
+            (book,),
+        )
+
     def laid_out(self, deltas: Deltas[K, V]) -> LaidOut:
         """Lay deltas out as the statements take them, apart from where they are written."""
         made, less = list[dict[str, Any]](), list[dict[str, Any]]()

@@ -1,6 +1,7 @@
 """`obole status`, `unpark`, `rebuild`: what is derived from the facts, and whether it is right."""
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -119,14 +120,18 @@ def rebuild_projections(
         def show(reached: int, head: int) -> None:
             progress.update(task, completed=reached, total=head)
 
+        found = dict[str, list[str] | None](dict.fromkeys(one.name for one in projections))
         if check:
             found = {one.name: rebuild.compare(connection, book, one, show) for one in projections}
         else:
             rebuild_all(connection, database.app_url, book, processes, projections, show)
-            found = dict.fromkeys((one.name for one in projections), None)
         standing = positions.standings(connection, book)
     told = [_told(book, one, standing[one].position, found[one]) for one in found]
     _tell(told if everything else told[0], as_json=as_json)
+    _refuse_differences(book, found)
+
+
+def _refuse_differences(book: str, found: Mapping[str, list[str] | None]) -> None:
     differing = [one for one, differences in found.items() if differences]
     if differing:
         raise CommandRefused(f"{book}: {', '.join(differing)} differs from a rebuild")
