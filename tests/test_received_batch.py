@@ -1,6 +1,7 @@
 """Many messages and receipts at once: the same facts and answers as one after another."""
 
-from collections.abc import Generator, Iterable, Sequence
+import asyncio
+from collections.abc import Coroutine, Generator, Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -18,7 +19,8 @@ from ledger.facts.traffic import DeliveryReceived, MoReceived
 from ledger.log.errors import LogOverloaded, RowRefused
 from tests.support.book import ORIGIN, Book, MemoryKeys, in_memory, overtaken
 from tests.support.builders import BOOK, NOON, ON_DELIVERED, dlr, gateway, mo, service, tariff
-from tests.support.served import on_postgres
+from tests.support.database import TestDatabase
+from tests.support.served import on_postgres, processes
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -215,3 +217,38 @@ class TestReceiveAll:
 async def at_rest() -> Catalogue:
     """Read nothing more of the catalogue."""
     return Catalogue()
+
+
+class TestSeveralProcesses:
+    """Two processes at one book, each with its own connections, taking in the same batches."""
+
+    def test_record_each_message_once_and_answer_alike(self, database: TestDatabase) -> None:
+        batches = [
+            arrived(
+                *(
+                    mo(f"JEU {n}", gateway_message_id=f"m-{n}", sender=f"alias-{n % 7}")
+                    for n in range(first, first + 12)
+                )
+            )
+            for first in range(0, 60, 12)
+        ]
+        with processes(database.app_url, 2) as (one, other):
+            both = [
+                receive_all(book.desk, batch, ORIGIN) for batch in batches for book in (one, other)
+            ]
+            results = one.run(_all_of(both))
+            for first, second in zip(results[::2], results[1::2], strict=True):
+                assert [_told(answer) for answer in first] == [_told(answer) for answer in second]
+            received = one.facts(MoReceived)
+            positions = [row.position for row in one.rows]
+        assert len(received) == len({fact.mo for fact in received}) == 60
+        assert positions == list(range(1, len(positions) + 1))
+
+
+async def _all_of(stories: Iterable[Coroutine[object, object, list[Result]]]) -> list[list[Result]]:
+    return await asyncio.gather(*stories)
+
+
+def _told(result: Result) -> tuple[str, str]:
+    assert isinstance(result, Answer)
+    return result.mo, result.text
