@@ -177,3 +177,15 @@ class TestANewVersion:
             worker.says("fr: charges: the new version is in use")
         assert standings(connection, "fr")["charges"].version == CHARGES.fold.version
         assert contents(connection, "fr") == live
+
+    def test_builds_anew_what_an_older_version_has_left(
+        self, obole: Obole, database: TestDatabase, connection: psycopg.Connection
+    ) -> None:
+        obole.trade(database, Sms("one", NOON, delivered=True))
+        obole("work", "--once", "--now", NOON.isoformat())
+        live = contents(connection, "fr")
+        connection.execute("UPDATE projection_positions SET version = 1")
+        connection.execute("UPDATE charges SET merchant = 'nobody'")
+        obole("work", "--once", "--now", NOON.isoformat())
+        assert outdated(connection, "fr") == []
+        assert contents(connection, "fr") == live

@@ -1,6 +1,7 @@
 """`obole work`: the projections of all books kept up, and what falls due brought about."""
 
 import asyncio
+import threading
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime
@@ -24,6 +25,7 @@ from ledger.log.session import connect
 from projections import positions
 from projections.engine import Engine
 from projections.positions import Status
+from projections.renewing import renew_quietly
 
 REPORT_SECONDS = 5.0
 MOST_TURNS = 10
@@ -47,7 +49,7 @@ def run_worker(
 
     Renewals, notices, messages to be pushed, charges that nobody answers
     for, allowances that run out. Messages are pushed to the gateways that
-    gateways.toml names.
+    gateways.toml names. Several may run: they share the books.
     """
     if once:
         _once(_clock(now), as_json=as_json)
@@ -55,8 +57,7 @@ def run_worker(
     if now or as_json:
         raise typer.BadParameter("--now and --json go with --once")
     log_to_stderr()
-    rules = load_rules()
-    gateways = load_gateways(rules)
+    gateways = load_gateways(rules := load_rules())
     with migrated_database(wait=True) as database:
         url = database.app_url
         find_master_key(url)  # one that is missing or wrong is told at once
@@ -124,6 +125,7 @@ _DONE = (
 
 
 def _work_once(database: Database, setup: Setup, book: str) -> dict[str, Any]:
+    renew_quietly(database.app_url, book, threading.Event())
     with connection_to(database, book) as connection:
         engine = Engine(connection, book)
         projected, done = asyncio.run(_turns(engine, setup))
