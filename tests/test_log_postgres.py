@@ -250,6 +250,19 @@ class TestLookingUpTags:
         assert "Seq Scan" not in lines
         assert "_be_0" not in lines
 
+    def test_bounds_facts_by_sightings_even_in_a_plan_made_for_an_empty_book(
+        self, database: Database
+    ) -> None:
+        """A connection keeps its plan, and the book grows."""
+        with opened(database.app_url), connect(database.app_url) as connection:
+            asked, *_ = next(scripts.reading(BOOK, [about("a:1")]))
+            plan = connection.execute(_explained(asked.sql), asked.params).fetchall()
+        lines = [str(line).strip() for (line,) in plan]
+        scan = next(n for n, line in enumerate(lines) if "on facts_fr_0" in line)
+        bounds = next(line for line in lines[scan:] if line.startswith("Index Cond"))
+        assert "sightings.span" in bounds
+        assert "<= sightings.last" in bounds
+
 
 class TestPartitions:
     """Made ahead of need, each of one book."""

@@ -28,7 +28,8 @@ LEFT JOIN (
         INNER JOIN facts
             ON
                 facts.book = %(book)s
-                AND facts.position >= sightings.last - sightings.span
+                AND facts.position
+                >= greatest(sightings.last - sightings.span, wanted.after + 1)
                 AND facts.position <= sightings.last
         WHERE
             sightings.book = %(book)s
@@ -49,7 +50,6 @@ LEFT JOIN (
                 ) END
             )
             AND sightings.last > wanted.after
-            AND facts.position > wanted.after
             AND wanted.tag = ANY(facts.tags)
             AND (wanted.types = '' OR facts.type = ANY(string_to_array(wanted.types, E'\n')))
         OFFSET 0
@@ -63,6 +63,9 @@ One statement, so head and rows come from one snapshot; without any row there is
 interest is its first tag, the others with a space between, its types with a line feed between (none
 mean any), and the position after which it begins. Of several tags the rarest is looked up, as far
 as counting to 100 tells.
+
+Every bound of a fact's position hangs on a sighting: a plan that was made while the book was empty
+would otherwise read all that is after the position asked for, for as long as the connection lives.
 """
 
 READ_RANGE = """

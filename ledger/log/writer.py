@@ -82,10 +82,11 @@ class Link:
 class BookWriter:
     """One book's log inside an event loop; enter it as an asynchronous context.
 
-    `told`, if given, hears of every batch. `queue_limit` is how many callers may wait, for appending and for reading each; `batch_limit`
-    how many decisions go into one transaction. While PostgreSQL writes one batch, the next is read
-    and decided, if it is full, as though that one were stored; should it come to nothing, the next
-    is decided again. It owns three connections and makes them again when the database comes back.
+    `told`, if given, hears of every batch. `queue_limit` is how many callers may wait, for
+    appending and for reading each; `batch_limit` how many decisions go into one transaction. While
+    PostgreSQL writes one batch, the next is read and decided, if it is full, as though that one
+    were stored; should it come to nothing, the next is decided again. It owns three connections
+    and makes them again when the database comes back.
     """
 
     def __init__(
