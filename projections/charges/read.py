@@ -30,7 +30,7 @@ _AUTHORIZED: LiteralString = (
 AND merchant = %(merchant)s
 AND authorized_day BETWEEN %(first)s AND %(last)s
 AND (authorized_day, authorized_position) < (%(day)s, %(position)s)
-AND state = coalesce(%(state)s, state)
+AND (%(state)s::text IS NULL OR state = %(state)s)
 ORDER BY authorized_day DESC, authorized_position DESC
 LIMIT %(limit)s + 1
 """
