@@ -1,0 +1,1 @@
+"""A market that never was, whose every consequence is known beforehand: `obole simulate`."""

@@ -1,0 +1,79 @@
+"""What a receipt does, in the model: to its message, and to the charge that rides on it."""
+
+from typing import Literal
+
+from api.market.people import Charge, Message
+from api.market.trade import ORPHAN_OF_NONE, ORPHAN_OF_ONE, Orphan, Trade
+
+Effect = Literal["capture", "release", ""]
+_ENDS = {"failed", "rejected"}
+
+
+class Receipts:
+    """Takes receipts in."""
+
+    def __init__(self, trade: Trade) -> None:
+        self._trade = trade
+        trade.on_orphan = self._join
+
+    def report(self, name: str, message: Message | None, told: Orphan) -> None:
+        """Take a receipt in; `message` is the one of that name, if it was emitted."""
+        if message is None or told.gateway != self._trade.shop.gateway:
+            self._keep(name, told, known=message is not None)
+            return
+        if told.outcome == "submitted":
+            if told.billed in message.accepted:
+                return
+            message.accepted.append(told.billed)
+            self._trade.fact("mt_submitted")
+        else:
+            said = (told.outcome, told.billed)
+            if said in message.said:
+                return
+            message.said.append(said)
+            self._trade.fact("delivery_received")
+        if message.pushed and message in message.who.pushed:
+            message.who.pushed.remove(message)
+        if message.charge is not None:
+            self._settle(message, message.charge, told)
+
+    def _join(self, message: Message, told: Orphan) -> None:
+        self.report(message.id, message, told)
+
+    def _keep(self, name: str, told: Orphan, *, known: bool) -> None:
+        kept = self._trade.orphans.setdefault(name, [])
+        if any(one[:3] == told[:3] for one in kept):
+            return
+        kept.append(told)
+        self._trade.fact("delivery_orphaned")
+        self._trade.truth.counts[ORPHAN_OF_ONE if known else ORPHAN_OF_NONE] += 1
+
+    def _settle(self, message: Message, charge: Charge, told: Orphan) -> None:
+        till, effect = self._trade.till, self._effect(charge, told)
+        if effect == "capture" and charge.state == "captured":
+            again = charge.again or set()
+            if charge.captured_by not in {"", message.id} and message.id not in again:
+                till.capture_again(charge, told.at, message)
+        elif effect == "capture":
+            till.capture(charge, told.at, message.id)
+            if charge.failed == "open":
+                charge.failed = "closed"
+                till.close("leg_failed", charge.id)
+        elif effect == "release" and charge.state in {"authorized", "unresolved"}:
+            if charge.carried_by != message.id:
+                return  # A later message carries the charge now.
+            till.release(charge, told.at)
+            if charge.other_leg and not charge.failed:
+                charge.failed = "open"
+                till.find("leg_failed", charge.id)
+
+    def _effect(self, charge: Charge, told: Orphan) -> Effect:
+        """Say what a receipt means, by what captures a charge of that operator."""
+        outcome, billed = told.outcome, told.billed
+        if self._trade.captures[charge.who.operator.operator] == "billed_flag":
+            if billed == "unknown":
+                return "release" if outcome == "rejected" else ""
+            return "capture" if billed == "yes" else "release"
+        if outcome == "delivered":
+            return "" if billed == "no" else "capture"
+        return "release" if outcome in _ENDS else ""
