@@ -21,6 +21,7 @@ from tests.torture.idle import Idle
 from tests.torture.kill import Kill
 from tests.torture.power import Power
 from tests.torture.readers import Readers
+from tests.torture.repeats import Repeats
 from tests.torture.report import Outcome, data, page, told
 from tests.torture.slow import Slow
 from tests.torture.storms import Storms
@@ -35,6 +36,7 @@ TRIALS: Sequence[Trial] = (
     Clocks(),
     Idle(),
     Readers(),
+    Repeats(),
 )
 """Every trial, in the order of the table."""
 

@@ -53,7 +53,7 @@ class Service:
         self.starts = 0
         self.kills = 0
         self._command = [sys.executable, *PROGRAM, *arguments]
-        self._environ = environ
+        self.environ = environ
         self._file = folder / f"{name}.log"
         self._files: tuple[int, int] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,7 +81,7 @@ class Service:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
-                env=self._environ,
+                env=self.environ,
                 start_new_session=True,
             )
         if self._files:

@@ -1,0 +1,181 @@
+"""A bad network: stands between two that talk, and does to them what networks do.
+
+It delays, resets, closes one direction, or swallows what is said; before a database it also cuts
+the connection just when the server has committed and says so.
+"""
+
+import asyncio
+import random
+import socket
+import struct
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests.support.log_proxy import COMMITTED
+
+LONGEST_DELAY_SECONDS = 0.03
+HOLE_SECONDS = 0.3
+"""How long a black hole swallows before the connection is seen to be dead."""
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER so that closing sends a reset."""
+SOCKET = ".s.PGSQL.5432"
+
+
+class Faults(NamedTuple):
+    """How often each happens, out of so many pieces that are passed on."""
+
+    delay: float = 0.0
+    reset: float = 0.0
+    half_close: float = 0.0
+    black_hole: float = 0.0
+    lost_commit: float = 0.0
+    """Out of the commits that the server says it made."""
+
+
+HTTP = Faults(delay=0.01, reset=0.01, half_close=0.005, black_hole=0.001)
+DATABASE = Faults(delay=0.002, lost_commit=0.01)
+
+
+class Address(NamedTuple):
+    """A port of 127.0.0.1, or a socket in the file system."""
+
+    port: int = 0
+    path: str = ""
+
+
+class Proxy:
+    """Passes on what comes to `listens`, in a thread of its own, from entering to leaving."""
+
+    def __init__(
+        self, to: Address, faults: Faults, seed: int, *, at: str = "", commits: bytes = COMMITTED
+    ) -> None:
+        self.listens = Address(path=at)
+        self.done: Counter[str] = Counter()
+        self._to, self._faults, self._commits = to, faults, commits
+        self._dice = random.Random(f"proxy {seed}")  # noqa: S311 - chance that can be repeated
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+        self._ready = threading.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        with _listening(self.listens) as listener:
+            if not self.listens.path:
+                self.listens = Address(listener.getsockname()[1])
+            accepting = asyncio.create_task(self._accept(listener))
+            self._ready.set()
+            await self._stop.wait()
+            for task in (accepting, *self._tasks):
+                task.cancel()
+            await asyncio.gather(accepting, *self._tasks, return_exceptions=True)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        while True:
+            client, _ = await self._loop.sock_accept(listener)
+            task = asyncio.create_task(self._carry(client))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, client: socket.socket) -> None:
+        """Pass on in both directions until both have ended."""
+        server = _socket(self._to)
+        both = [client, server]
+        try:
+            for end in both:
+                end.setblocking(False)  # noqa: FBT003 - the socket's own signature
+            await self._loop.sock_connect(server, self._to.path or ("127.0.0.1", self._to.port))
+            await asyncio.gather(self._pump(client, server), self._pump(server, client))
+        except (OSError, EOFError):
+            pass
+        finally:
+            for end in both:
+                end.close()
+
+    async def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        while piece := await self._loop.sock_recv(source, 1 << 16):
+            if self._commits in piece and self._falls("commits untold", self._faults.lost_commit):
+                raise EOFError
+            if await self._happens(source, target):
+                return
+            await self._loop.sock_sendall(target, piece)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    async def _happens(self, source: socket.socket, target: socket.socket) -> bool:
+        """Let something happen instead of passing on; tells whether this direction has ended.
+
+        Raises:
+            EOFError: the connection has ended, in both directions.
+        """
+        if self._falls("delays", self._faults.delay):
+            await self._rest(self._dice.uniform(0, LONGEST_DELAY_SECONDS))
+        if self._falls("resets", self._faults.reset):
+            for end in (source, target):
+                _reset_when_closed(end)
+            raise EOFError
+        if self._falls("black holes", self._faults.black_hole):
+            await self._rest(HOLE_SECONDS)
+            raise EOFError
+        if self._falls("half-closes", self._faults.half_close):
+            target.shutdown(socket.SHUT_WR)
+            return True
+        return False
+
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+    def _falls(self, what: str, often: float) -> bool:
+        falls = self._dice.random() < often
+        self.done[what] += falls
+        return falls
+
+
+@contextmanager
+def before_database(
+    url: str, seed: int, faults: Faults = DATABASE, commits: bytes = COMMITTED
+) -> Generator[tuple[Proxy, str]]:
+    """Put a proxy before a database; gives the way to the database that leads through it."""
+    to = conninfo_to_dict(url)
+    host, port = str(to.get("host") or ""), int(to.get("port") or 5432)
+    there = Address(path=f"{host}/.s.PGSQL.{port}") if host.startswith("/") else Address(port)
+    with tempfile.TemporaryDirectory(prefix="obole-proxy-") as folder:
+        Path(folder).chmod(0o711)
+        with Proxy(there, faults, seed, at=f"{folder}/{SOCKET}", commits=commits) as proxy:
+            yield proxy, make_conninfo(url, host=folder, port=5432)
+
+
+def _listening(at: Address) -> socket.socket:
+    listener = _socket(at)
+    listener.setblocking(False)  # noqa: FBT003 - the socket's own signature
+    listener.bind(at.path or ("127.0.0.1", at.port))
+    listener.listen(256)
+    return listener
+
+
+def _socket(at: Address) -> socket.socket:
+    return socket.socket(socket.AF_UNIX if at.path else socket.AF_INET)
+
+
+def _reset_when_closed(end: socket.socket) -> None:
+    if end.family == socket.AF_INET:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
