@@ -19,6 +19,7 @@ from api.cli import (
     refunds,
     rules,
     service,
+    simulate,
     statement,
     subscriptions,
     upkeep,
@@ -62,6 +63,7 @@ app.add_typer(counters.app, name="counters", rich_help_panel=PEOPLE)
 app.add_typer(audit.app, name="audit", rich_help_panel=PEOPLE)
 app.command(rich_help_panel=SEE)(demo.demo)
 app.command(rich_help_panel=SEE)(demo.bench)
+app.add_typer(simulate.app, name="simulate", rich_help_panel=SEE)
 
 
 def run() -> None:
