@@ -19,6 +19,9 @@ import msgspec
 SHOWN = 3
 """How many examples a failure names."""
 
+KEPT: list[Path] = []
+"""The folder in which a run keeps its histories, if it does."""
+
 Type = Literal["invoke", "ok", "fail", "info"]
 
 
@@ -58,6 +61,11 @@ class History:
         with self._lock:
             time = self._clock() - self._start
             self.lines.append(Line(kind, f, value, process, len(self.lines), time))
+
+    def keep(self, name: str) -> None:
+        """Keep it where the run keeps its histories, if it does."""
+        for folder in KEPT:
+            self.write(folder / f"{name}.jsonl")
 
     def write(self, path: Path) -> None:
         """Keep it in a file, a line of JSON to each of its own."""

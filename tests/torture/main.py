@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from tests.torture import histories
 from tests.torture.clocks import Clocks
 from tests.torture.full import Full
 from tests.torture.idle import Idle
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     seed = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(4))
     chosen = [one for one in TRIALS if not asked.only or one.name in asked.only]
     say = _silent if asked.json else _say
+    histories.KEPT[:] = [asked.out] if asked.out else []
     outcomes = [tried(one, asked.scale, seed, say) for one in chosen]
     if asked.json:
         sys.stdout.write(json.dumps([data(one) for one in outcomes], indent=2) + "\n")
@@ -121,7 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=str(names))
     parser.add_argument("--seed", type=int, help="as an earlier run printed it")
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"write {RESULTS} there")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help=f"write {RESULTS} and histories there"
+    )
     parser.set_defaults(scale=Scale.SHORT)
     return parser
 

@@ -98,16 +98,22 @@ class Proxy:
     async def _carry(self, client: socket.socket) -> None:
         """Pass on in both directions until both have ended."""
         server = _socket(self._to)
-        both = [client, server]
+        pumps: list[asyncio.Task[None]] = []
         try:
-            for end in both:
+            for end in (client, server):
                 end.setblocking(False)  # noqa: FBT003 - the socket's own signature
             await self._loop.sock_connect(server, self._to.path or ("127.0.0.1", self._to.port))
-            await asyncio.gather(self._pump(client, server), self._pump(server, client))
+            ways = ((client, server), (server, client))
+            pumps = [asyncio.create_task(self._pump(*way)) for way in ways]
+            await asyncio.gather(*pumps)
         except (OSError, EOFError):
             pass
         finally:
-            for end in both:
+            # Ended before their sockets are closed: whoever gets those numbers next is not heard.
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            for end in (client, server):
                 end.close()
 
     async def _pump(self, source: socket.socket, target: socket.socket) -> None:

@@ -6,27 +6,29 @@ rest is handed to the same book by another process, hundreds at a time, some of 
 
 import asyncio
 import random
+import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from api.books import Books, load_master_key, load_rules
+from ledger.commands.desk import Desk
 from ledger.commands.received import Arrived, Result, receive_all
 from ledger.commands.traffic import Answer
 from ledger.decisions.refusals import ConflictingDuplicate
 from ledger.facts.registry import Origin
+from ledger.log.session import connect
 from tests.support.database import new_server
 from tests.torture.histories import History
 from tests.torture.load import AGAIN_SECONDS, BOOK, HONEST, wall_clock
 from tests.torture.naive_intake import NaiveIntake
-from tests.torture.processes import Ledger, Urls, serving, urls_of
+from tests.torture.processes import Environ, Ledger, Urls, serving, urls_of
 from tests.torture.proxy import HTTP, Address, Proxy, before_database
-from tests.torture.repeats_book import naive_failures, verdict_of
+from tests.torture.repeats_book import naive_failures, read_accounts, verdict_of
 from tests.torture.repeats_plan import Plan, Send, planned
 from tests.torture.speech import Line, Said
 from tests.torture.trial import Say, Scale, Verdict, dice, judged
@@ -39,6 +41,21 @@ AGE = timedelta(minutes=5)
 """How long ago it was all sent, within what the book lets a gateway's clock differ."""
 
 
+TURN_SECONDS = 0.0005
+"""How long a thread may go on while another wants to: clients and proxies are threads here."""
+
+
+@contextmanager
+def quick_turns() -> Generator[None]:
+    """Let threads take turns ten times as often as Python does by itself."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
 class Size(NamedTuple):
     """How much of it there is."""
 
@@ -48,11 +65,11 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    Scale.TINY: Size(1_200, 4),
-    Scale.SHORT: Size(60_000, 20),
+    Scale.TINY: Size(1_000, 2),
+    Scale.SHORT: Size(30_000, 15),
     Scale.LONG: Size(1_000_000, 1_200),
 }
-CONTROLLED = {Scale.TINY: 1_500, Scale.SHORT: 4_000, Scale.LONG: 40_000}
+CONTROLLED = {Scale.TINY: 1_000, Scale.SHORT: 3_000, Scale.LONG: 40_000}
 
 
 class Heard:
@@ -63,7 +80,18 @@ class Heard:
         """The MT and the text of each message's answer; both empty where it was refused."""
         self.bytes: dict[Send, tuple[bytes, tuple[str, ...]]] = {}
         self.counted: Counter[str] = Counter()
+        self.history = History()
         self.failures: list[str] = []
+
+    def begins(self, process: int, send: Send) -> None:
+        """Note that somebody hands something over."""
+        if not send.is_receipt:
+            self.history.say("invoke", "add", send.id, process)
+
+    def ends(self, process: int, send: Send) -> None:
+        """Note that it was acknowledged."""
+        if not send.is_receipt:
+            self.history.say("ok", "add", send.id, process)
 
     def over_http(self, send: Send, said: Said) -> None:
         """Note an answer with status 200."""
@@ -108,17 +136,17 @@ class Repeats:
         """Send it all, then count what the log holds."""
         size = SIZES[scale]
         plan = planned(seed, size.sends, wall_clock() - AGE)
-        with ExitStack() as stack:
+        with quick_turns(), ExitStack() as stack:
             urls = urls_of(stack.enter_context(new_server(durable=True)).url)
             database, cut = stack.enter_context(before_database(urls.owner, seed))
             ledger = stack.enter_context(serving(urls, {"OBOLE_DATABASE_URL": cut}))
             network = stack.enter_context(Proxy(Address(ledger.port), HTTP, seed))
-            heard, history, left = Heard(), History(), iter(plan.sends)
-            clients = Clients(network.listens.port, ledger.key, heard, history)
+            heard, left = Heard(), iter(plan.sends)
+            clients = Clients(network.listens.port, ledger.key, heard)
             asyncio.run(clients.send(left, size.seconds))
             say(f"repeats: {heard.counted['over HTTP']:,} over HTTP; the rest in batches")
-            environ = {**ledger.api.environ}
-            asyncio.run(_in_batches(urls, environ, list(left), heard, dice(self.name, seed)))
+            batches = Batches(urls, ledger.api.environ, heard, dice(self.name, seed))
+            asyncio.run(batches.send(list(left)))
             say("repeats: counting what the log holds")
             done = {**heard.counted, **(+network.done), **(+database.done)}
             return _judged(seed, plan, done, heard, ledger, urls)
@@ -126,13 +154,13 @@ class Repeats:
     def control(self, scale: Scale, seed: int, say: Say) -> Verdict:
         """Send to an intake that looks into its own memory for what came before."""
         plan = planned(seed, CONTROLLED[scale], wall_clock() - AGE)
-        with ExitStack() as stack:
+        with quick_turns(), ExitStack() as stack:
             urls = urls_of(stack.enter_context(new_server(durable=False)).url, "postgres")
             way = before_database(urls.owner, seed, commits=NaiveIntake.COMMITTED)
             _, cut = stack.enter_context(way)
             intake = stack.enter_context(NaiveIntake(urls.owner, cut))
             network = stack.enter_context(Proxy(Address(intake.port), HTTP, seed))
-            clients = Clients(network.listens.port, "", Heard(), History())
+            clients = Clients(network.listens.port, "", Heard())
             messages = [one for one in plan.sends if not one.is_receipt]
             asyncio.run(clients.send(iter(messages), 60))
             facts, failures = naive_failures(urls.owner)
@@ -143,8 +171,8 @@ class Repeats:
 class Clients:
     """Eight that send what is left, each in turn, until it is all sent or the time is over."""
 
-    def __init__(self, port: int, key: str, heard: Heard, history: History) -> None:
-        self._port, self._key, self._heard, self._history = port, key, heard, history
+    def __init__(self, port: int, key: str, heard: Heard) -> None:
+        self._port, self._key, self._heard = port, key, heard
 
     async def send(self, left: Iterator[Send], seconds: float) -> None:
         """Send; whoever has begun to insist on one is heard before this ends."""
@@ -155,9 +183,9 @@ class Clients:
     async def _client(self, number: int, left: Iterator[Send], until: float) -> None:
         line = Line(self._port)
         while monotonic() < until and (send := next(left, None)):
-            self._history.say("invoke", "add", send.id, number)
+            self._heard.begins(number, send)
             self._heard.over_http(send, await self._insist(line, send))
-            self._history.say("ok", "add", send.id, number)
+            self._heard.ends(number, send)
         line.close()
 
     async def _insist(self, line: Line, send: Send) -> Said:
@@ -177,31 +205,40 @@ async def _rest(seconds: float) -> None:
         await asyncio.wait_for(asyncio.Event().wait(), seconds)
 
 
-async def _in_batches(
-    urls: Urls, environ: dict[str, str], left: list[Send], heard: Heard, chance: random.Random
-) -> None:
-    """Hand over what is left by another process than the API, at the same book."""
-    rules, master = load_rules(environ), load_master_key(urls.app, environ)
-    origin = Origin(BOOK, "torture")
-    async with Books.open(urls.app, rules, master, wall_clock) as books:
-        desk = books.by_name[BOOK].desk
-        for start in range(0, len(left), BATCH):
-            sends = left[start : start + BATCH]
-            batch = [Arrived(one.incoming(), wall_clock()) for one in sends]
-            for _ in range(1 + (chance.random() < TWICE)):
-                for one, result in zip(sends, await receive_all(desk, batch, origin), strict=True):
-                    heard.at_once(one, result)
+class Batches:
+    """Another process than the API, at the same book: it takes hundreds at a time."""
+
+    def __init__(self, urls: Urls, environ: Environ, heard: Heard, chance: random.Random) -> None:
+        self._urls, self._environ, self._heard, self._dice = urls, environ, heard, chance
+
+    async def send(self, left: list[Send]) -> None:
+        """Hand over what is left, some batches twice; the accounts are read in between."""
+        rules = load_rules(self._environ)
+        master = load_master_key(self._urls.app, self._environ)
+        with connect(self._urls.app) as connection:
+            async with Books.open(self._urls.app, rules, master, wall_clock) as books:
+                desk = books.by_name[BOOK].desk
+                for start in range(0, len(left), BATCH):
+                    await self._hand_over(desk, left[start : start + BATCH])
+                    read_accounts(connection, self._heard.history)
+
+    async def _hand_over(self, desk: Desk, sends: list[Send]) -> None:
+        batch = [Arrived(one.incoming(), wall_clock()) for one in sends]
+        for place, one in enumerate(sends, CLIENTS):
+            self._heard.begins(place, one)
+        for _ in range(1 + (self._dice.random() < TWICE)):
+            results = await receive_all(desk, batch, Origin(BOOK, "torture"))
+            for one, result in zip(sends, results, strict=True):
+                self._heard.at_once(one, result)
+        for place, one in enumerate(sends, CLIENTS):
+            self._heard.ends(place, one)
 
 
 def _judged(
     seed: int, plan: Plan, done: dict[str, int], heard: Heard, ledger: Ledger, urls: Urls
 ) -> Verdict:
-    counted, failures = verdict_of(ledger, urls, plan, heard.answers)
+    counted, failures = verdict_of(ledger, urls, plan, heard.answers, heard.history)
+    heard.history.keep(Repeats.name)
     facts = {"sends": sum(heard.counted[one] for one in ("over HTTP", "in batches"))}
     failures = [*heard.failures, *failures, *ledger.failures]
     return judged(Repeats.name, seed, facts | done | counted, failures)
-
-
-def kept(history: History, out: Path) -> None:
-    """Keep what the clients did as lines that elle reads."""
-    history.write(out / "repeats.jsonl")

@@ -20,10 +20,13 @@ from ledger.facts.traffic import (
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
 from tests.torture.checks import PAGE, SHOWN, is_projected, projection_failures
+from tests.torture.histories import History, bank_failures, operations, set_failures
 from tests.torture.load import BOOK, GATEWAY
 from tests.torture.processes import Ledger, Urls
 from tests.torture.repeats_plan import Plan, Send
 
+READER = 1_000
+"""The process that reads, in a history."""
 PATIENCE_SECONDS = 180.0
 """How long the worker may take to project all of it."""
 
@@ -71,9 +74,9 @@ class Counted:
 
 
 def verdict_of(
-    ledger: Ledger, urls: Urls, plan: Plan, answers: Mapping[Send, tuple[str, str]]
+    ledger: Ledger, urls: Urls, plan: Plan, heard: Mapping[Send, tuple[str, str]], history: History
 ) -> tuple[dict[str, int], list[str]]:
-    """Let the worker catch up, then hold log and projections against what was sent."""
+    """Let the worker catch up, then hold log and projections against what was sent and heard."""
     with connect(urls.app) as connection:
         ledger.until(lambda: is_projected(connection), "projected", PATIENCE_SECONDS)
         counted = Counted()
@@ -81,10 +84,13 @@ def verdict_of(
             counted.note(one)
         failures = [
             *log_failures(counted, plan),
-            *answer_failures(plan, answers),
+            *answer_failures(plan, heard),
             *projection_failures(connection),
             *money_failures(connection, counted.earned),
         ]
+        read_accounts(connection, history)
+    read_messages(counted, plan, history)
+    failures += history_failures(history)
     facts = {
         "ids": len(plan.ids),
         "facts": counted.facts,
@@ -93,6 +99,35 @@ def verdict_of(
         "captured": counted.captured.total(),
     }
     return facts, failures
+
+
+def read_accounts(connection: Connection, history: History) -> None:
+    """Read all accounts at one moment, as one of those whose history is kept."""
+    history.say("invoke", "accounts", None, READER)
+    rows = connection.execute(
+        "SELECT account, sum(debit - credit)::bigint FROM balances WHERE book = %s"
+        " GROUP BY account",
+        (BOOK,),
+    )
+    history.say("ok", "accounts", dict(rows.fetchall()), READER)
+
+
+def read_messages(counted: Counted, plan: Plan, history: History) -> None:
+    """Read all messages, by the ids that their gateway gave them."""
+    names = {mo_id(BOOK, GATEWAY, name): name for name in plan.ids}
+    history.say("invoke", "read", None, READER)
+    found = [names.get(mo, mo) for mo in counted.received.elements()]
+    history.say("ok", "read", found, READER)
+
+
+def history_failures(history: History) -> list[str]:
+    """Judge messages as a set, and the accounts as a bank."""
+    done = operations(history.lines)
+    accounts = [one._replace(f="read") for one in done if one.f == "accounts"]
+    return [
+        *set_failures([one for one in done if one.f != "accounts"]),
+        *bank_failures(accounts),
+    ]
 
 
 def log_failures(counted: Counted, plan: Plan) -> list[str]:
