@@ -37,9 +37,14 @@ class Send(NamedTuple):
         return not self.text
 
     @property
+    def mo(self) -> str:
+        """The message that it is, or is about."""
+        return mo_id(BOOK, GATEWAY, self.id)
+
+    @property
     def mt(self) -> str:
         """The answer that it is about; its id is derived, so it is known before it is sent."""
-        return mt_id(BOOK, mo_id(BOOK, GATEWAY, self.id))
+        return mt_id(BOOK, self.mo)
 
     def path(self, key: str) -> str:
         """Write it as Kannel would ask."""

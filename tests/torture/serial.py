@@ -26,7 +26,7 @@ from tests.torture.trial import Say, Scale, Verdict, dice, judged
 BOOK = "fr"
 CLIENTS = 8
 KEYS = ("a", "b", "c", "d")
-TRANSACTIONS = {Scale.TINY: 200, Scale.SHORT: 1_600, Scale.LONG: 20_000}
+TRANSACTIONS = {Scale.TINY: 200, Scale.SHORT: 800, Scale.LONG: 20_000}
 
 Lists = dict[str, list[int]]
 
