@@ -217,22 +217,15 @@ ALTER TABLE facts DROP CONSTRAINT every_tag_has_its_term;
 DROP INDEX facts_by_term;
 ALTER TABLE facts DROP COLUMN terms;
 
--- Whether tags are unique and sorted is asked where rows are encoded: other tags in another order are other bytes,
--- so that no two facts could be mistaken for each other. What could make two facts share bytes is refused here: a
--- line feed in a type, and in a tag a line feed or a space, or nothing, or null. Taken apart at the spaces, a line
--- of tags must give the tags again, which a tag with a space, or a table of tags, does not.
+-- Whether tags are unique and sorted is asked where rows are encoded, once and for less: other tags, or in another
+-- order, are other bytes, so that no two facts can be mistaken for each other. What could make them so (a line feed in
+-- a type; in a tag a line feed or a space, or nothing, or null) stays refused here.
 
 ALTER TABLE facts DROP CONSTRAINT tags_are_unique_and_sorted;
-ALTER TABLE facts DROP CONSTRAINT tags_are_single_words;
-ALTER TABLE facts DROP CONSTRAINT tags_are_a_list;
-ALTER TABLE facts DROP CONSTRAINT entry_is_at_most_60000_bytes;
-ALTER TABLE facts ADD CONSTRAINT tags_are_single_words CHECK (
-    tags = string_to_array(array_to_string(tags, ' '), ' ')
-    AND strpos(array_to_string(tags, ' '), E'\n') = 0
-);
 
 -- Counted exactly only where a bound that costs nothing is near: an array is larger than its words.
 
+ALTER TABLE facts DROP CONSTRAINT entry_is_at_most_60000_bytes;
 ALTER TABLE facts ADD CONSTRAINT entry_is_at_most_60000_bytes CHECK (
     100 + octet_length(type) + pg_column_size(tags) + octet_length(data) <= 60000
     OR 41 + octet_length(book) + octet_length(position::text) + octet_length(type)

@@ -89,7 +89,7 @@ class TestARow:
             ("no_tag_is_null_or_empty", [""]),
             ("no_tag_is_null_or_empty", ["", "a:1"]),
             ("no_tag_is_null_or_empty", ["a:1", None]),
-            ("tags_are_single_words", [["a:1", "b:1"]]),
+            ("tags_are_a_list", [["a:1", "b:1"]]),
             ("tags_are_single_words", ["a b"]),
             ("tags_are_single_words", ["a:1", "b\n"]),
         ],
