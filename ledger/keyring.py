@@ -39,12 +39,22 @@ ORDER BY consumer
 ON CONFLICT DO NOTHING
 """
 
+# Each key is looked up by itself: a plan that was made while there were few keys would otherwise
+# read all of them for each one wanted, for as long as the connection keeps it; and what is written
+# as `IS TRUE` keeps it from the index by age, where a month's keys all lie together.
 SELECT_DATA_KEYS: LiteralString = """
-SELECT data_keys.consumer, to_char(data_keys.month, 'YYYY-MM'), data_keys.kind, data_keys.wrapped
-FROM data_keys
-INNER JOIN unnest(%(consumers)s::text[], %(months)s::date[], %(kinds)s::text[])
-    AS wanted (consumer, month, kind) USING (consumer, month, kind)
-WHERE data_keys.book = %(book)s
+SELECT wanted.consumer, to_char(wanted.month, 'YYYY-MM'), wanted.kind, found.wrapped
+FROM unnest(%(consumers)s::text[], %(months)s::date[], %(kinds)s::text[])
+    AS wanted (consumer, month, kind)
+CROSS JOIN LATERAL (
+    SELECT data_keys.wrapped
+    FROM data_keys
+    WHERE
+        data_keys.book = %(book)s
+        AND data_keys.consumer = wanted.consumer
+        AND (data_keys.month = wanted.month AND data_keys.kind = wanted.kind) IS TRUE
+    OFFSET 0
+) AS found
 """
 
 SELECT_ADDRESS: LiteralString = """
