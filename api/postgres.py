@@ -22,7 +22,13 @@ SETTINGS = {
     "port": "5432",  # part of the socket's name, whatever PGPORT says
     "timezone": "UTC",
     "max_connections": "60",  # an API, a worker and some commands; each connection costs memory
-    "shared_buffers": "128MB",  # holds the recent end of the log, also on a small machine
+    "shared_buffers": "256MB",  # holds the recent end of the log, also on a small machine
+    # The index of tags is written all over, and every page of it is written whole into the WAL
+    # after each checkpoint: the rarer they are, the less there is to write.
+    "max_wal_size": "2GB",
+    "min_wal_size": "256MB",  # files of it that are used again need not be made and filled
+    "checkpoint_timeout": "15min",
+    "wal_buffers": "16MB",  # a batch of 256 exchanges is about 1 MB
     "jit": "off",  # our queries are short: compiling one takes longer than running it
     # A forgotten transaction would keep a book's head locked, and stop vacuuming everywhere.
     "idle_in_transaction_session_timeout": "60s",

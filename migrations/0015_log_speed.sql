@@ -88,7 +88,7 @@ $$;
 -- for long: the next to append tries again, and there is room for millions of facts until one has to wait.
 
 CREATE OR REPLACE FUNCTION ensure_partitions(of_book text, upto bigint) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '2s' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     head bigint;
     reached bigint;

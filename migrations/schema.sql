@@ -135,7 +135,7 @@ COMMENT ON FUNCTION public.caller(setting text) IS 'On whose behalf this transac
 CREATE FUNCTION public.ensure_partitions(of_book text, upto bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
-    SET lock_timeout TO '2s'
+    SET lock_timeout TO '100ms'
     AS $$
 DECLARE
     head bigint;

@@ -10,7 +10,9 @@ from psycopg_pool import ConnectionPool
 
 from api.database import Database
 from ledger.log import scripts
+from ledger.log import statements as sql
 from ledger.log.batch import Outcome, Proposal
+from ledger.log.encoding import arrays, encoded
 from ledger.log.errors import LogUnavailable, RowRefused, UnknownBook
 from ledger.log.postgres import PostgresLog, run
 from ledger.log.rows import Interest
@@ -273,6 +275,25 @@ class TestPartitions:
             log.submit([noting("a:1")])
             assert _room(database) == PARTITION
             log.submit([noting("a:1")])
+            assert _room(database) == 2 * PARTITION
+
+    def test_are_left_for_later_while_somebody_is_in_the_way(self, database: Database) -> None:
+        """Making one must not keep appends waiting: there is room for millions of facts yet."""
+        with opened(database.app_url) as log, psycopg.connect(database.owner_url) as other:
+            _move_head(database, PARTITION - scripts.ROOM_AHEAD)
+            other.execute("LOCK TABLE facts IN SHARE UPDATE EXCLUSIVE MODE")
+            assert len(appended(log.submit([noting("a:1")]))) == 1
+            assert _room(database) == PARTITION
+            other.rollback()
+            log.submit([noting("a:1")])
+            assert _room(database) == 2 * PARTITION
+
+    def test_are_made_in_the_end_by_whoever_needs_one(self, database: Database) -> None:
+        with opened(database.app_url) as log, connect(database.app_url) as connection:
+            _move_head(database, PARTITION)
+            rows = arrays([encoded(row("a:1"))])
+            connection.execute(sql.APPEND_FACTS, (BOOK, PARTITION, *rows))
+            assert log.head()[0] == PARTITION + 1
             assert _room(database) == 2 * PARTITION
 
     def test_meet_without_a_gap(self, database: Database) -> None:

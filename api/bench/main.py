@@ -1,5 +1,6 @@
 """Take the figures of every part in one run, and print its table or, for a program, JSON."""
 
+import asyncio
 import json
 import os
 import platform
@@ -51,6 +52,21 @@ def _log(stage: Stage) -> Iterator[Figure]:
         proposals = stage.exchanges(count, f"batch-{batch}")
         figure = appending.appended(stage.database.app_url, BOOK, proposals, batch)
         yield figure.beside_of(limit, "0.30" if batch >= appending.LARGE else "", each=EACH)
+    yield from _in_a_loop(stage, limit)
+
+
+def _in_a_loop(stage: Stage, limit: Figure) -> Iterator[Figure]:
+    """Append through the writer that serves: one who brings many, and many who bring one each."""
+    url = stage.database.app_url
+    for batch in (batch for batch in appending.BATCHES if batch >= appending.LARGE):
+        proposals = stage.exchanges(stage.scale.appended, f"ahead-{batch}")
+        figure = asyncio.run(appending.appended_ahead(url, BOOK, proposals, batch))
+        yield figure.beside_of(limit, "0.30", each=EACH)
+    for writers in appending.WRITERS:
+        count = stage.scale.appended // (8 if writers > 1 else 16)
+        proposals = stage.exchanges(count, f"at-once-{writers}")
+        figure = asyncio.run(appending.appended_at_once(url, BOOK, proposals, writers))
+        yield figure.beside_of(limit, "", each=EACH)
 
 
 def _intake(stage: Stage) -> Iterator[Figure]:

@@ -1,4 +1,11 @@
-"""Our log under the contract of the `eventsourcing` library: the only module that imports it."""
+"""Our log under the contract of the `eventsourcing` library: the only module that imports it.
+
+Any DCB application of that library runs on it with three settings in its environment:
+
+    PERSISTENCE_MODULE=ledger.log.recorder
+    OBOLE_DATABASE_URL=postgresql://obole_app@…   a migrated database
+    OBOLE_BOOK=courses                            opened if it is not there
+"""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -14,7 +21,13 @@ from eventsourcing.dcb.api import (
     DCBSequencedEvent,
     DCBSubscription,
 )
-from eventsourcing.persistence import IntegrityError, ProgrammingError
+from eventsourcing.dcb.persistence import DCBInfrastructureFactory
+from eventsourcing.persistence import (
+    InfrastructureFactoryError,
+    IntegrityError,
+    ProgrammingError,
+    TrackingRecorder,
+)
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
@@ -45,6 +58,10 @@ class LogRecorder(DCBRecorder):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def open_book(self) -> None:
+        """Open the book; it stays as it is if it is open."""
+        self._log.open_book()
 
     def close(self) -> None:
         """Close the connections."""
@@ -93,6 +110,27 @@ class LogRecorder(DCBRecorder):
             for row in self._log.follow(start, min(PAGE, head - start)):
                 if any(belongs(interest, row) for interest in query):
                     yield row
+
+
+class LogFactory(DCBInfrastructureFactory[TrackingRecorder]):
+    """What the library makes of `PERSISTENCE_MODULE`: a recorder of the book in its environment."""
+
+    def dcb_recorder(self) -> LogRecorder:
+        """Give the book as a recorder, open.
+
+        Raises:
+            InfrastructureFactoryError: The environment does not say which database and book.
+        """
+        url, book = (self.env.get(name) for name in ("OBOLE_DATABASE_URL", "OBOLE_BOOK"))
+        if not url or not book:
+            raise InfrastructureFactoryError("OBOLE_DATABASE_URL and OBOLE_BOOK are needed")
+        self._recorder = LogRecorder(url, book)
+        self._recorder.open_book()
+        return self._recorder
+
+    def close(self) -> None:
+        """Close the recorder's connections."""
+        self._recorder.close()
 
 
 class LogReadResponse(DCBReadResponse):

@@ -1,0 +1,173 @@
+"""A full batch is decided while the one before it is written, as though that one were stored."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from functools import wraps
+
+import pytest
+
+from api.database import Database
+from ledger.log.batch import AnyRow, Outcome, Proposal
+from ledger.log.errors import LogUnavailable, RowRefused
+from ledger.log.rows import Interest, Row
+from ledger.log.writer import BookWriter
+from tests.support.log import (
+    BOOK,
+    about,
+    appended,
+    counting,
+    end_sessions,
+    head_held,
+    interrupted,
+    noting,
+    once,
+    opened,
+    row,
+)
+
+BATCH = 3
+
+
+def in_a_loop(story: Callable[..., Coroutine[object, object, None]]) -> Callable[..., None]:
+    """Run an asynchronous story to its end."""
+
+    @wraps(story)
+    def told(*args: object, **fixtures: object) -> None:
+        asyncio.run(story(*args, **fixtures))
+
+    return told
+
+
+@asynccontextmanager
+async def writing(database: Database, batch: int = BATCH) -> AsyncGenerator[BookWriter]:
+    """Give a running writer of an open book, of small batches."""
+    with opened(database.app_url):
+        pass
+    async with BookWriter(database.app_url, BOOK, batch_limit=batch, queue_limit=50) as writer:
+        yield writer
+
+
+def data(outcomes: Sequence[Outcome | Exception]) -> list[bytes]:
+    """Give what each appended."""
+    assert all(isinstance(outcome, Outcome) for outcome in outcomes), outcomes
+    return [row.data for outcome in outcomes for row in outcome.appended]  # type: ignore[union-attr]
+
+
+class TestTheNextBatch:
+    """It rests on rows that have no position yet."""
+
+    @in_a_loop
+    async def test_is_decided_before_the_one_before_it_is_written(self, database: Database) -> None:
+        decided = asyncio.Event()
+        second = [interrupted(counting("a:1"), by=decided.set)] * BATCH
+        async with writing(database) as writer:
+            with head_held(database.app_url), opened(database.app_url) as other:
+                task = asyncio.create_task(writer.submit_all([noting("a:1")] * BATCH + second))
+                await decided.wait()
+                assert other.head()[0] == 0
+            outcomes = await task
+        assert appended(outcomes) == [[n] for n in range(1, 2 * BATCH + 1)]
+        assert data(outcomes[BATCH:]) == [b"3", b"4", b"5"]
+
+    @in_a_loop
+    async def test_has_histories_in_which_all_is_stored(self, database: Database) -> None:
+        async with writing(database) as writer:
+            outcomes = await writer.submit_all([counting("a:1") for _ in range(10 * BATCH)])
+            rows, head = await writer.read(about("a:1"))
+        assert data(outcomes) == [b"%d" % n for n in range(10 * BATCH)]
+        last = outcomes[-1]
+        assert isinstance(last, Outcome)
+        assert (*last.history, *last.appended) == rows
+        assert last.head == head == 10 * BATCH
+
+    @in_a_loop
+    async def test_that_appends_nothing_tells_what_is_there(self, database: Database) -> None:
+        async with writing(database) as writer:
+            outcomes = await writer.submit_all([once("mo:1"), *([once("mo:2")] * 5)])
+            rows, _ = await writer.read(about("mo:2"))
+        for outcome in outcomes[2:]:
+            assert isinstance(outcome, Outcome)
+            assert (outcome.history, outcome.appended) == (rows, ())
+
+    @in_a_loop
+    async def test_waits_for_room_in_the_queue(self, database: Database) -> None:
+        async with writing(database) as writer:
+            outcomes = await writer.submit_all(noting("a:1") for _ in range(200))
+        assert appended(outcomes) == [[n] for n in range(1, 201)]
+
+
+class TestWhatTheOneBeforeComesTo:
+    """If it does not come to pass as expected, the next is decided again."""
+
+    @in_a_loop
+    async def test_refused_is_not_seen_by_the_next(self, database: Database) -> None:
+        bad = Proposal((), lambda _: [row("a:1"), row("a:1", type="two\nlines")])
+        async with writing(database) as writer:
+            outcomes = await writer.submit_all(
+                [noting("a:1"), bad, noting("b:1"), *(counting("a:1") for _ in range(BATCH))]
+            )
+            rows, head = await writer.read((Interest(()),))
+        assert isinstance(outcomes[1], RowRefused)
+        counted = outcomes[BATCH:]
+        assert head == len(rows) == 5
+        # The next may have been appended before those that were then tried alone.
+        first = int(data(counted)[0])
+        assert data(counted) == [b"%d" % n for n in range(first, first + BATCH)]
+        for outcome in counted:
+            assert isinstance(outcome, Outcome)
+            assert outcome.appended[0].data == b"%d" % len(outcome.history)
+
+    @in_a_loop
+    async def test_overtaken_leaves_both_to_be_decided_again(self, database: Database) -> None:
+        with opened(database.app_url) as theirs:
+            sneaking = interrupted(counting("a:1"), by=lambda: theirs.submit([noting("a:1")]))
+            async with writing(database) as writer:
+                outcomes = await writer.submit_all(
+                    [sneaking, *(counting("a:1") for _ in range(3 * BATCH - 1))]
+                )
+                rows, _ = await writer.read(about("a:1"))
+        assert [stored.position for stored in rows] == list(range(1, 3 * BATCH + 2))
+        numbered = {outcome.appended[0].data: len(outcome.history) for outcome in outcomes}  # type: ignore[union-attr]
+        assert all(int(said) == seen for said, seen in numbered.items())
+        assert len(numbered) == 3 * BATCH
+
+    @in_a_loop
+    async def test_lost_leaves_nothing_half_done(self, database: Database) -> None:
+        def cut(history: Sequence[AnyRow]) -> Sequence[Row]:
+            if not history:
+                end_sessions(database.owner_url)
+            return [row("a:1")]
+
+        proposals = [Proposal(about("a:1"), cut), *(counting("a:1") for _ in range(5))]
+        async with writing(database) as writer:
+            outcomes = await writer.submit_all(proposals)
+            again = await writer.submit(*counting("a:1"))
+        kept = [one for one in outcomes if isinstance(one, Outcome)]
+        assert all(isinstance(one, Outcome | LogUnavailable) for one in outcomes)
+        assert len(kept) < len(outcomes)
+        assert again.appended[0].data == b"%d" % len(kept)
+
+
+class TestTwoWriters:
+    """Two processes at one book, both deciding ahead."""
+
+    @pytest.mark.parametrize("batch", [1, BATCH, 16])
+    @in_a_loop
+    async def test_count_a_shared_tag_without_losing_one(
+        self, database: Database, batch: int
+    ) -> None:
+        each = 60
+        async with writing(database, batch) as ours, writing(database, batch) as theirs:
+            counted = await asyncio.gather(
+                *(
+                    writer.submit_all([counting("everybody:1") for _ in range(each)])
+                    for writer in (ours, theirs)
+                )
+            )
+        said = sorted(int(number) for outcomes in counted for number in data(outcomes))
+        assert said == list(range(2 * each))
+        with opened(database.app_url) as log:
+            rows = log.follow(0, 3 * each)
+        assert [row.data for row in rows] == [b"%d" % n for n in range(2 * each)]
+        assert [row.recorded_at for row in rows] == sorted(row.recorded_at for row in rows)
