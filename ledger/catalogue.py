@@ -187,12 +187,11 @@ class Catalogue(NamedTuple):
         return None
 
     def _at(self, key: Key, at: datetime) -> Version | None:
-        found = None
-        for version in self.versions.get(key, ()):
-            if version.since > at:
-                break
-            found = version
-        return found
+        # Nearly always the newest is meant.
+        for version in reversed(self.versions.get(key, ())):
+            if version.since <= at:
+                return version
+        return None
 
 
 def key_of(fact: Fact) -> Key | None:  # noqa: C901, PLR0911 - one line for each kind of fact

@@ -80,6 +80,7 @@ def segments(text: str) -> Segments:
     return Segments(encoding, _parts(widths, _PART[encoding]), units)
 
 
+@lru_cache(maxsize=1_024)
 def price_text(micros: int, currency: str) -> str:
     """Write a price as a consumer is told it: `3.00 EUR`."""
     return f"{micros_text(micros)} {currency}"
@@ -94,13 +95,14 @@ def render(template: str, values: Mapping[str, str], room: Room = ONE_SEGMENT) -
     placeholder without a value is left out.
     """
     others = tuple([one for one in values.items() if one[0] != "argument"])
-    tidy, fixed, encoding, places = _but_the_argument(template, others)
+    pieces, encoding = _but_the_argument(template, others)
+    fixed, places = "".join(pieces), len(pieces) - 1
     argument = _tidy(values.get("argument", ""))
     if encoding == "gsm7" and not _GSM.issuperset(argument):
         argument = "".join(map(_gsm_form, argument))
     if places:
         left = max(0, room.units(encoding) - _units(fixed, encoding)) // places
-        fixed = _filled(template, {**tidy, "argument": _cut(argument, encoding, left).rstrip()})
+        fixed = _cut(argument, encoding, left).rstrip().join(pieces)
     return _cut(fixed, encoding, room.units(encoding))
 
 
@@ -109,12 +111,11 @@ def render(template: str, values: Mapping[str, str], room: Room = ONE_SEGMENT) -
 @lru_cache(maxsize=1_024)
 def _but_the_argument(
     template: str, values: tuple[tuple[str, str], ...]
-) -> tuple[Mapping[str, str], str, Encoding, int]:
-    """Fill in all but the argument: values, text, alphabet, and how often the argument stands."""
+) -> tuple[tuple[str, ...], Encoding]:
+    """Fill in all but the argument: what stands around it, and the alphabet of all that."""
     tidy = {name: _tidy(value) for name, value in values}
-    fixed = _filled(template, tidy)
-    places = sum(found == "argument" for found in _PLACEHOLDER.findall(template))
-    return tidy, fixed, _encoding(fixed), places
+    pieces = [_filled(piece, tidy) for piece in template.split("{argument}")]
+    return tuple(pieces), _encoding("".join(pieces))
 
 
 def _tidy(value: str) -> str:

@@ -58,6 +58,8 @@ def covers(scope: Scope, short_code: str, service: str | None) -> bool:
 
 def covering(scopes: Stopped, short_code: str, service: str | None) -> Stopped:
     """Give the scopes that keep a service silent (None: the code as a whole)."""
+    if not scopes:
+        return scopes
     return {scope: since for scope, since in scopes.items() if covers(scope, short_code, service)}
 
 

@@ -67,6 +67,7 @@ class UnsealedText(AssertionError):
     """Personal content was about to be written in the clear."""
 
 
+@lru_cache(maxsize=1_024)
 def stored_name(fact: type[Fact]) -> str:
     """Give the name under which facts of this class are stored."""
     return str(fact.__struct_config__.tag)
