@@ -1,5 +1,6 @@
 """`obole simulate`: a market made up, its truth beside it, and a ledger held against that."""
 
+import json
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,9 @@ from api.cli.show import AsJson, aside, count, print_json, print_table, progress
 from api.market.check import Verdict, check
 from api.market.goods import SHOPS
 from api.market.place import place
-from api.market.prove import Prover, home, told_of
+from api.market.prove import Prover, Step, home, told_of
 from api.market.simulate import MOST_DAYS, Files, Wanted, simulate
+from ledger.log.session import connect
 from ledger.rules.resolve import RuleBook
 
 app = typer.Typer(
@@ -34,7 +36,7 @@ _HOURS = 24
 
 
 @app.callback()
-def simulate_market(
+def simulate_market(  # noqa: PLR0913, PLR0917 - each is an option of the command
     context: typer.Context,
     seed: Seed = 1,
     days: Days = 30,
@@ -70,18 +72,19 @@ def check_truth(
     files = Files(out, book)
     if not files.truth.exists():
         raise CommandRefused(f"there is no market of the book {book!r} in {out}")
-    with migrated_database() as database, connection_to(database, book):
-        from ledger.log.session import connect
-
-        with connect(database.owner_url) as connection:
-            verdict = check(connection, files, book)
+    with (
+        migrated_database() as database,
+        connection_to(database, book),
+        connect(database.owner_url) as connection,
+    ):
+        verdict = check(connection, files, book)
     _tell(book, verdict, as_json=as_json)
     if not verdict.holds:
         raise CommandRefused(f"{book}: the ledger is not what it must be")
 
 
 @app.command()
-def prove(
+def prove(  # noqa: PLR0913 - each is an option of the command
     seed: Seed = 1,
     days: Days = 30,
     messages: Annotated[int, typer.Option(min=1)] = 10_000,
@@ -100,22 +103,25 @@ def prove(
     """
     rules = load_rules()
     made = _made(_wanted(seed, days, 0, messages, book), rules, out)
-    with place(home(out), {one: rules[one] for one in made}, made) as where:
-        prover = Prover(where, aside)
-        for name, files in made.items():
-            total = sum(1 for _ in files.lines.open("rb"))
+    steps: list[Step] = []
+    for name, files in made.items():
+        own = {name: rules[name]}
+        with place(home(out, name), own, {name: files}) as where:
+            prover = Prover(where, aside)
+            total = json.loads(files.truth.read_text(encoding="utf-8"))["lines"]
             with _bar(f"{name}: live", total) as show:
                 prover.prove(name, rules[name], files, ways.split(","), show)
+            steps += prover.steps
     if as_json:
-        print_json([one._asdict() for one in prover.steps])
+        print_json([one._asdict() for one in steps])
     else:
         rows = [
             (one.book, one.step, f"{one.things:,}", f"{one.seconds:.1f}", _held(one.failures))
-            for one in prover.steps
+            for one in steps
         ]
         headers = ("book", "step", "#things", "#seconds", "holds")
         print_table(table(f"Market of seed {seed}, {messages:,} messages", headers, rows))
-    if any(one.failures for one in prover.steps):
+    if any(one.failures for one in steps):
         raise CommandRefused("the ledger is not what it must be")
 
 

@@ -1,4 +1,4 @@
-"""Writes what a shop sells as a catalogue file, as people would: `obole catalogue load` reads it."""
+"""Writes what a shop sells as the catalogue file that `obole catalogue load` reads."""
 
 from collections.abc import Iterable, Iterator
 
@@ -38,6 +38,12 @@ def _value(value: object) -> str:
 
 
 def _tables(shop: Shop) -> Iterator[tuple[str, Table]]:
+    yield from _sellers(shop)
+    yield from _sold(shop)
+    yield from _contracts(shop)
+
+
+def _sellers(shop: Shop) -> Iterator[tuple[str, Table]]:
     for gateway in (shop.gateway, shop.other_gateway):
         yield "gateways", _gateway(gateway, shop.operators)
     for merchant in shop.merchants:
@@ -45,6 +51,9 @@ def _tables(shop: Shop) -> Iterator[tuple[str, Table]]:
         yield "merchants", {"merchant": merchant.merchant, "name": name}
     for code in shop.codes:
         yield "codes", _code(code, shop.operators)
+
+
+def _sold(shop: Shop) -> Iterator[tuple[str, Table]]:
     for service in shop.services:
         yield "services", _service(service)
     for service in shop.services:
@@ -52,7 +61,6 @@ def _tables(shop: Shop) -> Iterator[tuple[str, Table]]:
             yield "keywords", _keyword(service, keyword)
     for code in shop.codes:
         yield "tariffs", _tariff(code)
-    yield from _contracts(shop)
 
 
 def _gateway(name: str, operators: Iterable[Operator]) -> Table:

@@ -3,10 +3,10 @@
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
+from psycopg.sql import SQL, Identifier
 
 from projections.engine import Engine
 from projections.known import PROJECTIONS
-from psycopg.sql import SQL, Identifier
 
 # What a fact says of the world, without what may differ between two ledgers: when it was recorded,
 # who brought it in, and texts, which are sealed anew each time.

@@ -3,7 +3,7 @@
 Written apart from the ledger's own arithmetic, so that one can be held against the other.
 """
 
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from api.market.goods import Share
@@ -28,7 +28,7 @@ class Parts(NamedTuple):
         return self.ours + self.theirs
 
 
-@lru_cache(maxsize=None)
+@cache
 def divide(price: int, tax_percent: int, operator: Share, merchant: Share | None) -> Parts:
     """Divide a price, tax included; without a merchant its part is ours.
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from api.market.goods import Operator, Service
 from api.market.parts import Parts
+from api.market.truth import Truth
 
 ChargeState = Literal["authorized", "unresolved", "released", "captured"]
 Scope = tuple[str, str | None]
@@ -80,6 +81,16 @@ class Consumer:
         """What waits for a gateway."""
         self.subscriptions: list[Subscription] = []
         self.allowances: dict[tuple[str, str], list[Allowance]] = {}
+
+    def say(self, truth: Truth) -> None:
+        """Say how everything of theirs stands."""
+        for stop in self.stops:
+            truth.thing("stop", stop.mo, "stands" if stop.stands else "lifted")
+        for one in self.subscriptions:
+            truth.thing("subscription", one.id, one.written)
+        for standing in self.allowances.values():
+            for allowance in standing:
+                truth.thing("allowance", allowance.id, "used" if allowance.used else "open")
 
 
 class Charge:

@@ -6,9 +6,10 @@ facts can be compared by id.
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -75,7 +76,11 @@ def _prepared(
         _again(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
     _again(server, "CREATE DATABASE {}", IMPORTED)
     migrate(server.url(name=IMPORTED))
-    environ = {**os.environ, "OBOLE_HOME": str(home.absolute())}
+    environ = {
+        **os.environ,
+        "OBOLE_HOME": str(home.absolute()),
+        "OBOLE_SETTINGS": str(_settings(home, rules)),
+    }
     environ.pop("OBOLE_MASTER_KEY_FILE", None)
     keys = asyncio.run(_open(server.url(APPLICATION, IMPORTED), environ, rules, files))
     _again(server, "CREATE DATABASE {} TEMPLATE imported", LIVED)
@@ -87,6 +92,15 @@ def _prepared(
         keys=keys,
         begins=_day_before(),
     )
+
+
+def _settings(home: Path, books: Iterable[str]) -> Path:
+    """Give a folder with the settings of these books alone, so that nothing opens another one."""
+    folder = home.absolute() / "settings"
+    folder.mkdir(exist_ok=True)
+    for book in books:
+        shutil.copy(Path(os.environ.get("OBOLE_SETTINGS") or "settings") / f"{book}.toml", folder)
+    return folder
 
 
 def _again(server: Embedded, statement: str, name: str) -> None:

@@ -1,5 +1,6 @@
 """A market from its first line to the last comparison: imported, lived, rebuilt, and the truth."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from time import monotonic
@@ -96,8 +97,6 @@ class Prover:
 
 def imported(stdout: str) -> tuple[int, list[str]]:
     """Read what `obole import --json` says; only conflicts may be told as not taken."""
-    import json
-
     try:
         told = json.loads(stdout)
     except ValueError:
@@ -128,6 +127,6 @@ def differences(one: Mapping[str, Digest], other: Mapping[str, Digest]) -> tuple
     return sum(digest.count for digest in one.values()), wrong
 
 
-def home(folder: Path) -> Path:
-    """Give where the server of a proof keeps its data."""
-    return folder / "home"
+def home(folder: Path, book: str) -> Path:
+    """Give where the server of a book's proof keeps its data: one server for each book."""
+    return folder / f"{book}.home"

@@ -29,6 +29,8 @@ class Wanted(NamedTuple):
     seed: int
     days: int
     messages: int
+    hours_a_turn: int = 1
+    """How far apart the worker's turns are."""
 
 
 class Files:
@@ -57,7 +59,7 @@ def simulate(wanted: Wanted, rules: RuleBook, folder: Path, show: Callable[[int]
         trade = Trade(shop, rules, calendar, truth)
         lines = Lines(out, lanes, shop.gateway)
         market = Market(trade, lines, Random(wanted.seed), wanted.messages)  # noqa: S311 - chance that comes again
-        market.play(wanted.messages, wanted.days, show)
+        market.play(wanted.days, show, wanted.hours_a_turn)
         market.end()
         lines.close()
     text = {**wanted._asdict(), "lines": lines.count, **truth.written()}

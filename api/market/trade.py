@@ -28,7 +28,6 @@ from ledger.rules.inforce import Rules
 from ledger.rules.resolve import RuleBook
 from ledger.words import derived_id
 
-
 ORPHAN_OF_NONE = "orphans whose message never came"
 ORPHAN_OF_ONE = "orphans whose message is known"
 
@@ -103,8 +102,8 @@ class Trade:
         said, code = self.reader.read(mo.code, mo.text), self.codes.get(mo.code)
         self.fact("mo_received")
         mo.who.wrote = True
-        if said.word == "stop":
-            return self._stop(mo, code, said.named)
+        if said.word == "stop" or said.stops:
+            return self._stop(mo, code, said.named or said.service)
         if code is None:
             return self._unmatched(mo, code, answers=False)
         if said.word == "contact":
@@ -113,8 +112,6 @@ class Trade:
             answer = self._confirm(mo, code)
             if answer is not None:
                 return answer
-        elif said.stops:
-            return self._stop(mo, code, said.service)
         return self._answer(mo, code, said)
 
     def conflict(self) -> None:
