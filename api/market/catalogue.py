@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from api.market.goods import Code, Operator, Service, Share, Shop
 
-Table = dict[str, object]
+Flat = str | int | tuple[str, ...]
+Table = dict[str, Flat | dict[str, Flat]]
 
 _BASES = {"net": "price_net_of_tax", "reversement": "reversement"}
 SINCE = "2026-01-01"
@@ -27,7 +28,7 @@ def written(shop: Shop) -> str:
     return "\n".join(lines)
 
 
-def _value(value: object) -> str:
+def _value(value: Flat) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -148,7 +149,7 @@ def _contracts(shop: Shop) -> Iterator[tuple[str, Table]]:
         )
 
 
-def _share(share: Share) -> Table:
+def _share(share: Share) -> dict[str, Flat]:
     if share.of == "fixed":
         return {"amount": _amount(share.amount)}
     percent, hundredths = divmod(share.amount, 100)

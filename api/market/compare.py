@@ -33,7 +33,7 @@ _FORGET: LiteralString = "DELETE FROM projection_positions WHERE book = %s"
 class Digest(NamedTuple):
     """How many of a kind there are, and a sum over all of them in which each one counts."""
 
-    count: int
+    number: int
     sum: str
 
 

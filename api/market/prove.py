@@ -124,7 +124,7 @@ def differences(one: Mapping[str, Digest], other: Mapping[str, Digest]) -> tuple
         for name in names
         if one.get(name) != other.get(name)
     ]
-    return sum(digest.count for digest in one.values()), wrong
+    return sum(digest.number for digest in one.values()), wrong
 
 
 def home(folder: Path, book: str) -> Path:

@@ -41,8 +41,8 @@ class Receipts:
             self._trade.fact(name)
         return not known
 
-    def _join(self, message: Message, told: Orphan) -> None:
-        self.report(message.id, message, told)
+    def _join(self, message: Message, orphan: Orphan) -> None:
+        self.report(message.id, message, orphan)
 
     def _keep(self, name: str, told: Orphan, *, known: bool) -> None:
         kept = self._trade.orphans.setdefault(name, [])
