@@ -152,6 +152,22 @@ class TestWhatTheOneBeforeComesTo:
 class TestTwoWriters:
     """Two processes at one book, both deciding ahead."""
 
+    @in_a_loop
+    async def test_decide_ahead_again_once_the_other_is_gone(self, database: Database) -> None:
+        """Where others append as well the head is locked first, and only for as long as they do."""
+        decided = asyncio.Event()
+        with opened(database.app_url) as theirs:
+            sneaking = interrupted(counting("a:1"), by=lambda: theirs.submit([noting("a:1")]))
+            async with writing(database) as writer:
+                await writer.submit_all([sneaking, *([counting("a:1")] * BATCH)])
+                await writer.submit(*noting("a:1"))
+                second = [interrupted(counting("a:1"), by=decided.set)] * BATCH
+                with head_held(database.app_url):
+                    task = asyncio.create_task(writer.submit_all([noting("a:1")] * BATCH + second))
+                    await decided.wait()
+                outcomes = await task
+        assert all(isinstance(outcome, Outcome) for outcome in outcomes)
+
     @pytest.mark.parametrize("batch", [1, BATCH, 16])
     @in_a_loop
     async def test_count_a_shared_tag_without_losing_one(

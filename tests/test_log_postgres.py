@@ -117,7 +117,9 @@ class TestRacing:
         with opened(database.app_url) as log, connect(database.app_url) as connection:
             read = run(connection, scripts.reading(BOOK, [()]))
             log.submit([noting("a:1")])
-            outcomes = run(connection, scripts.appending(BOOK, [noting("a:2")], read, 0))
+            outcomes = run(
+                connection, scripts.appending(BOOK, [noting("a:2")], read, 0, crowded=False)
+            )
             assert outcomes is None
             assert log.head()[0] == 1
             assert connection.info.transaction_status.name == "IDLE"

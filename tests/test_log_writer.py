@@ -193,7 +193,9 @@ class TestACancelledCaller:
             pair = Proposal((), lambda _: [row("a:1"), row("a:1")])
             proposals = [announced(pair, under_way)]
             with head_held(database.app_url):
-                appending = scripts.appending(BOOK, proposals, read, scripts.TAIL_LIMIT)
+                appending = scripts.appending(
+                    BOOK, proposals, read, scripts.TAIL_LIMIT, crowded=False
+                )
                 task = asyncio.create_task(run_async(connection, appending))
                 await under_way.wait()
                 task.cancel()

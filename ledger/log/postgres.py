@@ -35,6 +35,7 @@ class PostgresLog:
     def __init__(self, source: Connection | ConnectionPool, book: str) -> None:
         self.book = book
         self._source = source
+        self._crowded = False
 
     def open_book(self) -> None:
         """Give the book its head and first partition; it stays as it is if it has them."""
@@ -108,9 +109,12 @@ class PostgresLog:
         patience = iter(scripts.PATIENCE)
         while True:
             read = run(connection, scripts.reading(self.book, queries))
-            appending = scripts.appending(self.book, proposals, read, next(patience))
+            appending = scripts.appending(
+                self.book, proposals, read, next(patience), crowded=self._crowded
+            )
             appended = run(connection, appending)
             if appended is not None:
+                self._crowded = appended.crowded
                 return appended
 
     def _make_room(self, connection: Connection, appended: Appended) -> None:

@@ -85,22 +85,26 @@ class Appended(NamedTuple):
     outcomes: list[Outcome | Exception]
     head: int
     wants_room: bool = False
+    crowded: bool = False
+    """Somebody else appended meanwhile, so that the next had better lock the head first."""
 
 
 def appending(
-    book: str, proposals: Sequence[Proposal], read: Reading, tail_limit: int
+    book: str, proposals: Sequence[Proposal], read: Reading, tail_limit: int, *, crowded: bool
 ) -> Script[Appended | None]:
     """Decide, and append: at once if nobody has since `read`, else under the lock, after the tail.
 
-    Returns none, and writes nothing, if more than `tail_limit` rows were appended since `read`.
+    Where it is `crowded` the first is not even tried. Returns none, and writes nothing, if more
+    than `tail_limit` rows were appended since `read`.
     """
     decided = decide_all(proposals, read.histories, prepare=encoded)
     if not any(this.rows for this in decided):
-        return Appended(place(book, decided, read.head, NEVER), read.head)
-    (found,) = yield (append_after(book, read.head, decided),)
-    if landed := landed_after(book, read.head, decided, found):
-        return landed
-    return (yield from _overtaken(book, proposals, read, decided, tail_limit))
+        return Appended(place(book, decided, read.head, NEVER), read.head, crowded=crowded)
+    if not crowded:
+        (found,) = yield (append_after(book, read.head, decided),)
+        if landed := landed_after(book, read.head, decided, found):
+            return landed
+    return (yield from _under_the_lock(book, proposals, read, decided, tail_limit))
 
 
 def append_after(book: str, head: int, decided: Sequence[Decided]) -> Ask:
@@ -131,18 +135,22 @@ def landed_after(
     return Appended(outcomes, last, room - last < ROOM_AHEAD)
 
 
-def _overtaken(
+def _under_the_lock(
     book: str,
     proposals: Sequence[Proposal],
     read: Reading,
     before: Sequence[Decided],
     tail_limit: int,
 ) -> Script[Appended | None]:
-    _, ((head, _, _),), records = yield (
+    _, locked, records = yield (
         Ask(sql.BEGIN),
         Ask(sql.LOCK_HEAD, (book,)),
         Ask(sql.READ_RANGE, (book, read.head, read.head + tail_limit)),
     )
+    if not locked:
+        yield (Ask(sql.COMMIT),)
+        raise UnknownBook(book)
+    head: int = locked[0][0]
     if head - read.head > tail_limit:
         yield (Ask(sql.COMMIT),)
         return None
@@ -150,9 +158,10 @@ def _overtaken(
     decided = decide_all(proposals, read.histories, tail, before, encoded)
     if not any(this.rows for this in decided):
         yield (Ask(sql.COMMIT),)
-        return Appended(place(book, decided, head, NEVER), head)
+        return Appended(place(book, decided, head, NEVER), head, crowded=bool(tail))
     found, _ = yield (append_after(book, head, decided), Ask(sql.COMMIT))
-    return landed_after(book, head, decided, found)
+    landed = landed_after(book, head, decided, found)
+    return landed and landed._replace(crowded=bool(tail))
 
 
 def making_room(book: str, head: int) -> Script[None]:

@@ -103,6 +103,7 @@ class BookWriter:
         self._overtaken = 0
         self._reads, self._writes, self._looks = Link(conninfo), Link(conninfo), Link(conninfo)
         self._flight: Flight | None = None
+        self._crowded = False
         self._deciding = asyncio.Lock()
         self._appending: Lane[Proposal, Outcome] = Lane(self._append, queue_limit, batch_limit, 2)
         self._reading: Lane[Query, History] = Lane(self._read, queue_limit, batch_limit)
@@ -156,6 +157,8 @@ class BookWriter:
 
     async def _append_together(self, proposals: Sequence[Proposal]) -> list[Outcome | Exception]:
         async with self._deciding:
+            if self._crowded:
+                return await self._settled(proposals)
             flight = await self._decided(proposals)
             if flight is None:
                 landing = None
@@ -194,10 +197,13 @@ class BookWriter:
             raise
         flight.landed.set_result(appended)
         if appended and appended.wants_room:
-            # What was appended stays so; if somebody is in the way, the next makes room.
-            with suppress(psycopg.Error):
-                await self._looks.run(scripts.making_room(self.book, appended.head))
+            await self._make_room(appended.head)
         return appended
+
+    async def _make_room(self, head: int) -> None:
+        # What was appended stays so; if somebody is in the way, the next makes room.
+        with suppress(psycopg.Error):
+            await self._looks.run(scripts.making_room(self.book, head))
 
     async def _settled(self, proposals: Sequence[Proposal]) -> list[Outcome | Exception]:
         """Append a batch that others were faster than: read again, and decide under the lock."""
@@ -206,9 +212,12 @@ class BookWriter:
         for tail_limit in scripts.PATIENCE:
             read = await self._writes.read(lambda: scripts.reading(self.book, queries))
             appended = await self._writes.run(
-                scripts.appending(self.book, proposals, read, tail_limit)
+                scripts.appending(self.book, proposals, read, tail_limit, crowded=True)
             )
             if appended is not None:
+                self._crowded = appended.crowded
+                if appended.wants_room:
+                    await self._make_room(appended.head)
                 return appended.outcomes
         raise AssertionError("the last of them has no limit")
 
