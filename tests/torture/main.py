@@ -28,6 +28,7 @@ from tests.torture.serial import Serial
 from tests.torture.slow import Slow
 from tests.torture.storms import Storms
 from tests.torture.trial import Say, Scale, Skipped, Trial, Verdict
+from tests.torture.world import World
 
 TRIALS: Sequence[Trial] = (
     Kill(),
@@ -40,6 +41,7 @@ TRIALS: Sequence[Trial] = (
     Readers(),
     Repeats(),
     Serial(),
+    World(),
 )
 """Every trial, in the order of the table."""
 

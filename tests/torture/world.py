@@ -18,7 +18,7 @@ from tests.torture.world_one import SOUND, Seen, drawn, play
 from tests.torture.world_plan import Act, Land
 
 WORLDS = {Scale.TINY: 25, Scale.SHORT: 1_000, Scale.LONG: 100_000}
-CONTROLLED = 400
+CONTROLLED = 600
 """Worlds among which each flaw must show."""
 AGAIN = 20
 """One world in so many is played twice, and must be the same."""

@@ -64,7 +64,7 @@ class Loop:
         """Let a task begin when its turn comes."""
         self._ready.append(task)
 
-    async def sleep(self, seconds: float) -> None:
+    async def let_pass(self, seconds: float) -> None:
         """Wait until the clock has moved so far."""
         promise: Promise[None] = Promise()
         self.steps += 1

@@ -95,8 +95,8 @@ def _judged(folded: Folded, memory: Memory, land: Land, chance: random.Random) -
     folded.catch_up()
     unlike = folded.unlike_rebuilt(chance)
     return [
-        *memory.broken,
         *model.wrong,
+        *memory.broken,
         *_in_order(folded.facts),
         *_once_each(folded.facts, memory),
         *_answered_alike(memory),

@@ -83,12 +83,12 @@ class People:
 
     async def do(self, act: Act) -> None:
         """Do one act at its time."""
-        await self._loop.sleep(act.at)
+        await self._loop.let_pass(act.at)
         for _ in range(act.times):
             self._loop.spawn(self._once(act))
 
     async def _once(self, act: Act) -> None:
-        await self._loop.sleep(self._chance.choice((0, 0, 0.01, 2, 400)))
+        await self._loop.let_pass(self._chance.choice((0, 0, 0.01, 2, 400)))
         if act.kind == "fold":
             await self._folded.advance(self._chance)
         elif act.kind == "rebuild":
@@ -104,7 +104,7 @@ class People:
             if await self._is_answered(act, command, number):
                 return
             self.memory.unheard += 1
-            await self._loop.sleep(self._chance.choice((0, 0.5, 30)))
+            await self._loop.let_pass(self._chance.choice((0, 0.5, 30)))
         self.memory.broken.append(f"{act.kind} was never answered")
 
     async def _is_answered(self, act: Act, command: Command, number: int) -> bool:
