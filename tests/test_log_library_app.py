@@ -91,7 +91,7 @@ def school(database: Database) -> Iterator[School]:
     environment = {
         "PERSISTENCE_MODULE": "ledger.log.recorder",
         "OBOLE_DATABASE_URL": database.app_url,
-        "OBOLE_BOOK": "courses",
+        "BOOK": "courses",
     }
     with School(environment) as school:
         yield school
@@ -145,5 +145,5 @@ class TestAnEnvironment:
             "PERSISTENCE_MODULE": "ledger.log.recorder",
             "OBOLE_DATABASE_URL": database.app_url,
         }
-        with pytest.raises(InfrastructureFactoryError, match="OBOLE_BOOK"):
+        with pytest.raises(InfrastructureFactoryError, match="BOOK"):
             School(environment)

@@ -4,7 +4,7 @@ Any DCB application of that library runs on it with three settings in its enviro
 
     PERSISTENCE_MODULE=ledger.log.recorder
     OBOLE_DATABASE_URL=postgresql://obole_app@…   a migrated database
-    OBOLE_BOOK=courses                            opened if it is not there
+    BOOK=courses                                  opened if it is not there
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -121,9 +121,9 @@ class LogFactory(DCBInfrastructureFactory[TrackingRecorder]):
         Raises:
             InfrastructureFactoryError: The environment does not say which database and book.
         """
-        url, book = (self.env.get(name) for name in ("OBOLE_DATABASE_URL", "OBOLE_BOOK"))
+        url, book = (self.env.get(name) for name in ("OBOLE_DATABASE_URL", "BOOK"))
         if not url or not book:
-            raise InfrastructureFactoryError("OBOLE_DATABASE_URL and OBOLE_BOOK are needed")
+            raise InfrastructureFactoryError("OBOLE_DATABASE_URL and BOOK are needed")
         self._recorder = LogRecorder(url, book)
         self._recorder.open_book()
         return self._recorder
