@@ -38,7 +38,10 @@ class Turns:
     def _renewals(self, at: int) -> None:
         live = self._trade.subscriptions = [one for one in self._trade.subscriptions if one.live]
         for one in live:
-            self._renew(one, at)
+            # Most of them most of the time: the cycle that runs is paid, or may yet be.
+            last = next(reversed(one.cycles.values()))
+            if at >= one.next_due or last.state in _FAILED:
+                self._renew(one, at)
 
     def _renew(self, one: Subscription, at: int) -> None:
         terms, service = self._trade.rules.subscriptions, one.service
