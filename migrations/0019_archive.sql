@@ -1,1 +1,0 @@
--- The archive: ranges that left; kept for its change.
