@@ -128,6 +128,14 @@ def spread(names: list[Merchant], codes: tuple[Code, ...], count: int) -> list[S
     ]
 
 
+FRENCH_OPERATORS = (
+    Operator("20801", "orange", Share("net", 5_000)),
+    Operator("20810", "sfr", Share("net", 5_200)),
+    Operator("20815", "free", Share("net", 5_125)),
+    Operator("20820", "bouygues", Share("net", 4_833)),
+)
+
+
 def _french() -> Shop:
     vote = Code("41234", "tele", 50_000, 0, dedicated_to="tele")
     gift = Code("92777", "gift", 20 * EURO, 0, dedicated_to="gift")
@@ -152,12 +160,7 @@ def _french() -> Shop:
         gateway="market-fr",
         other_gateway="market-fr-2",
         zone="Europe/Paris",
-        operators=(
-            Operator("20801", "orange", Share("net", 5_000)),
-            Operator("20810", "sfr", Share("net", 5_200)),
-            Operator("20815", "free", Share("net", 5_125)),
-            Operator("20820", "bouygues", Share("net", 4_833)),
-        ),
+        operators=FRENCH_OPERATORS,
         codes=(vote, gift, chat, *shared),
         merchants=(
             Merchant("tele", Share("reversement", 8_000)),
@@ -167,10 +170,7 @@ def _french() -> Shop:
         services=tuple(services),
         particular={
             ("20820", shared[2].tariff): Share("fixed", 1_150_000),
-            **{
-                (one, gift.tariff): Share("net", 10_000)
-                for one in ("20801", "20810", "20815", "20820")
-            },
+            **{(one.operator, gift.tariff): Share("net", 10_000) for one in FRENCH_OPERATORS},
         },
         unknown_code="80999",
         confirms="",

@@ -13,11 +13,12 @@ from typing import NamedTuple
 from api.market.agenda import Agenda
 from api.market.calendars import HOUR
 from api.market.crowd import Crowd, Person
+from api.market.dealing import Mo
 from api.market.goods import EURO, Service
 from api.market.habits import PEAK, Mixed, busy, is_peak, text_for
 from api.market.lines import Lines
 from api.market.reports import Reports
-from api.market.trade import Mo, Trade
+from api.market.trade import Trade
 from api.market.turns import Soliciting, Turns
 from ledger.decisions.story import mt_id
 

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
+from api.market.dealing import ORPHAN_OF_NONE, ORPHAN_OF_ONE, Orphan
 from api.market.people import Charge, Message
-from api.market.trade import ORPHAN_OF_NONE, ORPHAN_OF_ONE, Orphan, Trade
+from api.market.trade import Trade
 
 Effect = Literal["capture", "release", ""]
 _ENDS = {"failed", "rejected"}

@@ -7,11 +7,12 @@ from api.market.agenda import Agenda
 from api.market.calendars import HOUR
 from api.market.catalogue import TOLERANCE_SECONDS
 from api.market.crowd import Crowd
+from api.market.dealing import Orphan
 from api.market.habits import Mixed, plan
 from api.market.lines import Lines
 from api.market.people import Consumer, Message
 from api.market.receipts import Receipts
-from api.market.trade import Orphan, Trade
+from api.market.trade import Trade
 
 _NOT_BILLED = Mixed((4, "no"), (996, "unknown"))
 _FLAGGED = Mixed((96, "yes"), (4, "no"))
