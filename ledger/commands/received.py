@@ -93,6 +93,7 @@ class _Taking:
         self._origin = origin
         self._done: dict[int, Result] = {}
         self._held: Held = {}
+        self._guessed_wrong = False
         self.left = list(range(len(batch)))
 
     def results(self) -> list[Result]:
@@ -167,7 +168,7 @@ class _Taking:
         reported = {
             what.mt
             for what in (self._batch[at].what for at in self.left)
-            if isinstance(what, IncomingReceipt) and what.mt not in own
+            if isinstance(what, IncomingReceipt) and (self._guessed_wrong or what.mt not in own)
         }
         return {**own, **(await find_messages(self._desk, reported))} if reported else own
 
@@ -193,6 +194,10 @@ class _Taking:
             await find_key(self._desk, self._held, wanted)
         elif isinstance(wanted, CatalogueMoved):
             await self._desk.refresh()
+        else:
+            # The answer that starts a subscription carries its cycle's charge, and not its
+            # message's: where the message comes again beside a receipt, only the record tells.
+            self._guessed_wrong = True
 
     async def _told(self, one: _Ready, became: Outcome | Exception) -> Result:
         if isinstance(became, Exception):

@@ -23,14 +23,20 @@ LEFT JOIN (
         %(tags)s::text [], %(others)s::text [], %(types)s::text [], %(afters)s::bigint []
     ) WITH ORDINALITY AS wanted (tag, others, types, after, n)
     CROSS JOIN LATERAL (
-        SELECT facts.position, facts.recorded_at, facts.type, facts.tags, facts.data
+        SELECT fact.*
         FROM sightings
-        INNER JOIN facts
-            ON
+        CROSS JOIN LATERAL (
+            SELECT facts.position, facts.recorded_at, facts.type, facts.tags, facts.data
+            FROM facts
+            WHERE
                 facts.book = %(book)s
                 AND facts.position
                 >= greatest(sightings.last - sightings.span, wanted.after + 1)
                 AND facts.position <= sightings.last
+                AND wanted.tag = ANY(facts.tags)
+                AND (wanted.types = '' OR facts.type = ANY(string_to_array(wanted.types, E'\n')))
+            OFFSET 0
+        ) AS fact
         WHERE
             sightings.book = %(book)s
             AND sightings.term = term(
@@ -50,8 +56,6 @@ LEFT JOIN (
                 ) END
             )
             AND sightings.last > wanted.after
-            AND wanted.tag = ANY(facts.tags)
-            AND (wanted.types = '' OR facts.type = ANY(string_to_array(wanted.types, E'\n')))
         OFFSET 0
     ) AS sighted
 ) AS found ON TRUE
