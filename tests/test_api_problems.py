@@ -1,6 +1,7 @@
 """Every refusal and failure as a problem, and nothing of what goes on inside."""
 
 from collections.abc import Generator, Iterator
+from datetime import date
 
 import psycopg
 import pytest
@@ -19,7 +20,14 @@ from ledger.facts.registry import FactRefused
 from ledger.facts.tags import TagRefused
 from ledger.log import errors as log
 from ledger.vault import DataKeyId
-from projections.reading import NotProjected, NotReached, ReadError, Watermark
+from projections.reading import (
+    BeforeTheBook,
+    NotKnown,
+    NotProjected,
+    NotReached,
+    ReadError,
+    Watermark,
+)
 from tests.support.api import Api, serving
 from tests.support.database import TestDatabase
 
@@ -64,6 +72,8 @@ TABLE: list[tuple[Exception, int]] = [
     (log.LogUnavailable(SECRET), 503),
     (NotProjected("fr", "balances"), 503),
     (NotReached(Watermark("fr", "balances", 5, None, None), 9), 503),
+    (NotKnown(Watermark("fr", "balances", 5, None, None), date(2026, 7, 1)), 503),
+    (BeforeTheBook(Watermark("fr", "balances", 5, None, None), date(2026, 7, 1)), 404),
     (CatalogueMoved(), 503),
     (KeyWanted(DataKeyId("1_0", "2026-07", "text")), 503),
     (ChargeUnread(), 503),
