@@ -336,11 +336,11 @@ CREATE TABLE public.facts (
     type text NOT NULL,
     tags text[] NOT NULL,
     data bytea NOT NULL,
-    CONSTRAINT entry_is_at_most_60000_bytes CHECK ((((((100 + octet_length(type)) + pg_column_size(tags)) + octet_length(data)) <= 60000) OR ((((((41 + octet_length(book)) + octet_length(("position")::text)) + octet_length(type)) + octet_length(array_to_string(tags, ' '::text))) + octet_length(data)) <= 60000))),
+    CONSTRAINT entry_is_at_most_60000_bytes CHECK (((((((41 + octet_length(book)) + octet_length(("position")::text)) + octet_length(type)) + octet_length(array_to_string(tags, ' '::text))) + octet_length(data)) <= 60000)),
     CONSTRAINT no_tag_is_null_or_empty CHECK (((''::text = ANY (tags)) IS FALSE)),
     CONSTRAINT position_counts_from_one CHECK (("position" >= 1)),
     CONSTRAINT recorded_at_is_of_the_years_2000_to_9999 CHECK (((recorded_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (recorded_at < '10000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT tags_are_a_list CHECK (((array_ndims(tags) IS NULL) OR (array_ndims(tags) = 1))),
+    CONSTRAINT tags_are_a_list CHECK (((array_ndims(tags) = 1) AND (array_lower(tags, 1) = 1))),
     CONSTRAINT tags_are_single_words CHECK (((strpos(array_to_string(tags, ''::text), '
 '::text) = 0) AND (strpos(array_to_string(tags, ''::text), ' '::text) = 0))),
     CONSTRAINT type_is_one_line CHECK (((type <> ''::text) AND (strpos(type, '

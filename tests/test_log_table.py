@@ -90,12 +90,13 @@ class TestARow:
             ("no_tag_is_null_or_empty", ["", "a:1"]),
             ("no_tag_is_null_or_empty", ["a:1", None]),
             ("tags_are_a_list", [["a:1", "b:1"]]),
+            ("tags_are_a_list", "[5:6]={a:1,b:1}"),
             ("tags_are_single_words", ["a b"]),
             ("tags_are_single_words", ["a:1", "b\n"]),
         ],
     )
     def test_has_tags_that_can_be_told_apart(
-        self, database: Database, rule: str, tags: list
+        self, database: Database, rule: str, tags: list | str
     ) -> None:
         self._refused(database, rule, LATER, "noted.v1", tags)
 
@@ -114,6 +115,25 @@ class TestARow:
                 connection.execute(insert, (LATER, tags, bytes(size - 21)))
             connection.rollback()
             connection.execute(insert, (LATER, tags, bytes(size - 22)))
+
+    def test_is_counted_by_its_bytes_however_small_it_is_stored(self, database: Database) -> None:
+        """An array out of a table comes compressed."""
+        insert = "INSERT INTO facts SELECT 'fr', 1, %s, 't', tags[:%s], '' FROM big"
+        with opened(database.app_url), psycopg.connect(database.app_url) as connection:
+            connection.execute("CREATE TEMP TABLE big (tags text[])")
+            connection.execute(
+                "INSERT INTO big SELECT array_agg(repeat('a', 1997) || n)"
+                " FROM generate_series(11, 40) AS n"
+            )
+            connection.commit()
+            found = connection.execute("SELECT pg_column_size(tags) FROM big").fetchone()
+            assert found is not None
+            assert found[0] < 5_000
+            whole = insert.replace("tags[:%s]", "tags")
+            with pytest.raises(psycopg.errors.CheckViolation, match="60000_bytes"):
+                connection.execute(whole, (LATER,))
+            connection.rollback()
+            connection.execute(insert, (LATER, 29))
 
     @pytest.mark.parametrize(
         "at",
