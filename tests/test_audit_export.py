@@ -6,7 +6,7 @@ import json
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
@@ -554,6 +554,34 @@ class TestVerify:
         folder = tmp_path / "out"
         obole("audit", "export", "--from", first, "--to", last, "--out", str(folder))
         return folder
+
+    def test_takes_the_zip_as_it_was_handed_out(self, api: Api, tmp_path: Path) -> None:
+        answer = api.post("/audit-exports", whole(api), "regulator")
+        handed = tmp_path / "export.zip"
+        handed.write_bytes(answer.content)
+        found = checking.verify(handed)
+        assert found.problems == []
+        assert found.facts == len(lines(unzipped(answer, tmp_path / "folder")))
+
+    @pytest.mark.parametrize(
+        "spoil", [lambda b: b[:-30], lambda b: b"no zip" + b[6:200]], ids=["cut off", "no zip"]
+    )
+    def test_finds_a_zip_that_is_not_whole(
+        self, spoil: Callable[[bytes], bytes], api: Api, tmp_path: Path
+    ) -> None:
+        answer = api.post("/audit-exports", whole(api), "regulator")
+        handed = tmp_path / "export.zip"
+        handed.write_bytes(spoil(answer.content))
+        assert checking.verify(handed).problems
+
+    def test_finds_a_changed_byte_in_a_zip(self, api: Api, tmp_path: Path) -> None:
+        folder = unzipped(api.post("/audit-exports", whole(api), "regulator"), tmp_path / "f")
+        spoilt = folder / "facts.jsonl"
+        spoilt.write_bytes(spoilt.read_bytes().replace(b"81014", b"81015", 1))
+        with zipfile.ZipFile(tmp_path / "again.zip", "w") as archive:
+            for file in folder.rglob("*"):
+                archive.write(file, file.relative_to(folder))
+        assert checking.verify(tmp_path / "again.zip").problems
 
     def resum(self, out: Path) -> None:
         """Make the manifest agree with the files again, as a careful forger would."""

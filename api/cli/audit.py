@@ -171,21 +171,23 @@ def _report(book: str, out: Path, fact: AuditExported) -> dict[str, object]:
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="An export's folder.")], *, as_json: AsJson = False
+    export: Annotated[Path, typer.Argument(help="An export's folder, or its zip.")],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Check an export: the sums of its files, the hash of each fact.
 
     Whether it is the ledger's own, the hash of its manifest tells, which
     the ledger recorded.
     """
-    found = checking.verify(folder)
+    found = checking.verify(export)
     if as_json:
         print_json(found._asdict())
     else:
         for problem in found.problems:
             say(problem)
     if found.problems:
-        raise CommandRefused(f"{folder} is not as it was exported")
+        raise CommandRefused(f"{export} is not as it was exported")
     if not as_json:
-        say(f"{folder}: {count(found.files, 'file')} and {count(found.facts, 'fact')} are whole")
+        say(f"{export}: {count(found.files, 'file')} and {count(found.facts, 'fact')} are whole")
         say(f"manifest {found.manifest_sha256}")

@@ -6,12 +6,14 @@ hash with the fact `audit_exported`.
 
 import csv
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Generator
 from datetime import datetime
 from hashlib import file_digest, sha256
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -76,8 +78,22 @@ MOST_PROBLEMS = 20
 """After so many the rest tells nothing new."""
 
 
-def verify(folder: Path) -> Verified:
-    """Check an export's folder."""
+def verify(export: Path) -> Verified:
+    """Check an export: its folder, or the zip that was handed out."""
+    if not export.is_file():
+        return _verify(export)
+    with TemporaryDirectory(prefix="obole-verify-") as folder:
+        try:
+            with zipfile.ZipFile(export) as archive:
+                # It keeps every name below the folder, whatever the archive says.
+                archive.extractall(folder)
+        except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, ValueError) as error:
+            problem = f"{export} is neither an export's folder nor its whole zip: {error}"
+            return Verified(0, 0, None, [problem])
+        return _verify(Path(folder))
+
+
+def _verify(folder: Path) -> Verified:
     try:
         raw = (folder / MANIFEST).read_bytes()
         read = msgspec.json.decode(raw, type=_Manifest)
