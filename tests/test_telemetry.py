@@ -140,6 +140,7 @@ def conflicting(api: Running, key: str) -> None:
     for text in (TEXT, TEXT, "JEU anders"):
         assert api.get(kannel(key, text, 1)).status == 200
     assert api.get(kannel("obole_wrong", TEXT, 2)).status == 401
+    assert api.get(f"/v1/books/{SENDER}/trial-balance", key).status == 404
     assert api.get(f"/v1/books/fr/consumers/{SENDER}/trail", key).status in {403, 422}
     assert api.get(f"/{SENDER}").status == 404
 

@@ -14,6 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.telemetry.routes import route_of
 
+REFUSED = 400
+"""From this status on."""
+
 
 class TracingMissing(RuntimeError):
     """Traces are asked for, and what makes them is not installed."""
@@ -73,7 +76,11 @@ class Traced:
 
             async def sending(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    span.set_attribute("http.response.status_code", int(message["status"]))
+                    status = int(message["status"])
+                    span.set_attribute("http.response.status_code", status)
+                    # Of a request that was refused the book is whatever its caller wrote.
+                    if status < REFUSED and (book := scope.get("path_params", {}).get("book")):
+                        span.set_attribute("obole.book", str(book))
                 await send(message)
 
             try:
@@ -82,5 +89,3 @@ class Traced:
                 route = route_of(scope)
                 span.update_name(f"{method} {route}")
                 span.set_attributes({"http.request.method": method, "http.route": route})
-                if book := scope.get("path_params", {}).get("book"):
-                    span.set_attribute("obole.book", str(book))
