@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ledger.catalogue import Catalogue
-from ledger.commands.desk import Settled
+from ledger.commands.desk import ATTEMPTS, Settled
 from ledger.commands.received import Arrived, Result, receive_all
 from ledger.commands.traffic import Answer, IncomingMo, IncomingReceipt
 from ledger.decisions.refusals import ConflictingDuplicate, Refusal
@@ -176,6 +176,15 @@ class TestReceiveAll:
         assert isinstance(fresh, Answer)
         assert not fresh.repeated
         assert isinstance(other, ConflictingDuplicate)
+
+    def test_compares_a_message_under_any_number_of_keys(self, book: Book) -> None:
+        """Each consumer who wrote under one id has a key of their own."""
+        batch = arrived(*(mo("JEU", sender=f"alias-{n}") for n in range(ATTEMPTS + 2)))
+        alone, answers = one_by_one(batch, book)
+        results = [one for part in batch for one in taken(book, [part])]
+        assert shapes(results) == shapes(answers)
+        assert sum(isinstance(one, ConflictingDuplicate) for one in results) == ATTEMPTS + 1
+        assert facts_of(book) == facts_of(alone)
 
     def test_lets_one_bad_row_fail_alone(self, book: Book) -> None:
         batch = arrived(

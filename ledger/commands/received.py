@@ -10,7 +10,6 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from ledger.commands.desk import (
-    ATTEMPTS,
     CatalogueMoved,
     Deciding,
     Desk,
@@ -22,7 +21,7 @@ from ledger.commands.desk import (
 from ledger.commands.incoming import IncomingMo, IncomingReceipt
 from ledger.commands.messages import Answer, Message, asked_of, keys_of
 from ledger.commands.receipts import About, Report, find_messages
-from ledger.commands.together import Together
+from ledger.commands.together import Together, take_all
 from ledger.commands.traffic import find_key, told_with
 from ledger.decisions.asked import Asked
 from ledger.decisions.charging import charge_id
@@ -35,7 +34,7 @@ from ledger.decisions.refusals import (
 from ledger.decisions.story import mt_id
 from ledger.facts.registry import Origin
 from ledger.log.batch import Outcome, Proposal
-from ledger.log.errors import LogOverloaded, RowRefused
+from ledger.log.errors import RowRefused
 from ledger.vault import DataKeyId
 
 
@@ -65,13 +64,7 @@ async def receive_all(desk: Desk, batch: Sequence[Arrived], origin: Origin) -> l
         LogUnavailable: the database is away; whether anything was recorded is not known.
     """
     taking = _Taking(desk, batch, origin)
-    learnt = 0
-    while taking.left:
-        before = len(taking.left)
-        await taking.go_on()
-        learnt = learnt + 1 if len(taking.left) == before else 0
-        if learnt >= ATTEMPTS:
-            raise LogOverloaded("what was read kept changing")
+    await take_all(taking)
     return taking.results()
 
 
@@ -92,7 +85,7 @@ class _Taking:
         self._batch = batch
         self._origin = origin
         self._done: dict[int, Result] = {}
-        self._held: Held = {}
+        self.held: Held = {}
         self._guessed_wrong = False
         self.left = list(range(len(batch)))
 
@@ -139,13 +132,13 @@ class _Taking:
 
     def _one(self, at: int, asked: Asked | None, about: Mapping[str, About]) -> _Ready:
         what, arrived_at = self._batch[at]
-        message = Message(asked, self._held) if asked else None
+        message = Message(asked, self.held) if asked else None
         if isinstance(what, IncomingReceipt):
             one = Report(self._desk, what, arrived_at, about.get(what.mt))
         else:
             assert message is not None, "what was not read was refused"
             one = message
-        deciding = Deciding(self._desk, one.decide, self._origin, self._held)
+        deciding = Deciding(self._desk, one.decide, self._origin, self.held)
         return _Ready(at, message, deciding, Proposal(one.query, deciding.rows))
 
     async def _ensure_keys(self, asked: Mapping[int, Asked]) -> None:
@@ -155,10 +148,10 @@ class _Taking:
             what = self._batch[at].what
             assert isinstance(what, IncomingMo)
             for key in keys_of(one):
-                if key not in self._held:
+                if key not in self.held:
                     wanted.setdefault(key, what.sender)
         if wanted:
-            self._held |= await self._desk.keys.ensure_all(wanted)
+            self.held |= await self._desk.keys.ensure_all(wanted)
 
     async def _about(self, asked: Iterable[Asked]) -> Mapping[str, About]:
         """Give what the receipts' messages are about: those of this batch, and those recorded."""
@@ -191,7 +184,7 @@ class _Taking:
 
     async def _learn(self, wanted: Learn) -> None:
         if isinstance(wanted, KeyWanted):
-            await find_key(self._desk, self._held, wanted)
+            await find_key(self._desk, self.held, wanted)
         elif isinstance(wanted, CatalogueMoved):
             await self._desk.refresh()
         else:
@@ -206,7 +199,7 @@ class _Taking:
         if message is None:
             return settled
         try:
-            return await told_with(self._desk, self._held, lambda: message.answer(settled))
+            return await told_with(self._desk, self.held, lambda: message.answer(settled))
         except ConflictingDuplicate as conflict:
             return conflict
 

@@ -1,13 +1,15 @@
 """Many decisions as one: made in order, each seeing what those before it made, appended together.
 
 To the log it is a single decision that rests on all that they rest on. It stands or falls whole,
-so nobody's fact comes between theirs.
+so nobody's fact comes between theirs. What a decision lacks is learnt, and the rest goes on then.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from ledger.commands.desk import ATTEMPTS, Held
 from ledger.log.batch import AnyRow, Outcome, Proposal, Recent
+from ledger.log.errors import LogOverloaded
 from ledger.log.rows import Query, Row
 
 
@@ -72,3 +74,32 @@ def _decided(proposal: Proposal, seen: tuple[AnyRow, ...]) -> _Made:
         return _Made(seen, [Row(*row) for row in proposal.decide(seen)])
     except Exception as failure:  # noqa: BLE001 - whatever it is, it is that decision's own
         return _Made(seen, [], failure)
+
+
+class Taking(Protocol):
+    """A batch on its way: what is left of it, and the data keys that it has learnt so far."""
+
+    left: list[int]
+    held: Held
+
+    async def go_on(self) -> None:
+        """Take in what is left, up to where something has to be learnt first."""
+        ...
+
+
+async def take_all(taking: Taking) -> None:
+    """Go on until nothing is left.
+
+    One message may have to be compared under many keys, each of which is learnt in a turn of its
+    own; there is an end to those, since a key is learnt once.
+
+    Raises:
+        LogOverloaded: nothing was done or learnt in several turns, for others were always faster.
+    """
+    idle = 0
+    while taking.left:
+        before = len(taking.left), len(taking.held)
+        await taking.go_on()
+        idle = idle + 1 if (len(taking.left), len(taking.held)) == before else 0
+        if idle >= ATTEMPTS:
+            raise LogOverloaded("what was read kept changing")
