@@ -22,6 +22,8 @@ BOOK = "fr"
 GATEWAY = "kannel-fr"
 LINK, OPERATOR = "orange-fr", "20801"
 ORIGIN = Origin(BOOK, "bench")
+EACH = 4
+"""Facts of an exchange that is charged."""
 
 
 @asynccontextmanager

@@ -6,13 +6,14 @@ import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 from time import perf_counter, process_time
 
 from psycopg import Connection
 
 from api.bench.appending import appended
-from api.bench.book import BOOK
+from api.bench.book import BOOK, EACH
 from api.bench.measure import Figure, rate, waits
 from api.bench.stage import Stage
 from ledger.log.batch import Proposal
@@ -24,8 +25,6 @@ from projections.known import PROJECTIONS
 from projections.reading import wait_for
 from projections.table import Projection
 
-EACH = 4
-"""Facts an exchange."""
 A_SECOND = 1_000
 """Exchanges a second that arrive while the lag is taken."""
 TICK = 0.01
@@ -66,10 +65,10 @@ def _folded(url: str, projections: Sequence[Projection], what: str) -> Figure:
 def _cpu_of(connection: Connection) -> float:
     """Give the seconds of CPU that the server spent on a connection, where Linux tells."""
     try:
-        with open(f"/proc/{connection.info.backend_pid}/stat", encoding="ascii") as file:  # noqa: PTH123 - a device of the kernel
-            fields = file.read().rsplit(")", 1)[1].split()
+        told = Path(f"/proc/{connection.info.backend_pid}/stat").read_text(encoding="ascii")
     except OSError:
         return 0.0
+    fields = told.rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

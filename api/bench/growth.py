@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from psycopg import Connection
 
-from api.bench.book import BOOK
+from api.bench.book import BOOK, EACH
 from api.bench.many import Pattern, as_it_is, fill
 from api.bench.measure import Figure, rate, waits
 from api.bench.stage import Stage
@@ -22,8 +22,6 @@ from projections.engine import Engine
 from projections.merchant_accounts import read as accounts
 from projections.reading import answer
 
-EACH = 4
-"""Facts an exchange."""
 BATCH = 64
 APPENDED = 64 * BATCH
 """Exchanges whose append is timed."""

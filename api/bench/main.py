@@ -13,8 +13,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from api.bench import appending, copying, folding, growth, importing, serving
-from api.bench.book import BOOK
+from api.bench import appending, copying, folding, growth, importing, intake, serving
+from api.bench.book import BOOK, EACH
 from api.bench.measure import Figure
 from api.bench.peers.compared import compared
 from api.bench.stage import FULL, Scale, Stage, staged
@@ -23,8 +23,6 @@ from ledger.log.rows import Row, StoredRow
 from ledger.log.session import connect
 
 WIDTH = 132
-EACH = 4
-"""Facts an exchange."""
 
 
 class UnknownPart(ValueError):
@@ -71,11 +69,11 @@ def _in_a_loop(stage: Stage, limit: Figure) -> Iterator[Figure]:
 
 def _intake(stage: Stage) -> Iterator[Figure]:
     """Messages decided, committed and answered: in process, then over HTTP."""
-    yield appending.received_in_process(stage)
-    empty = serving.empty_route(stage.scale.requested, 64)
+    yield from intake.in_process(stage)
+    empty = serving.empty_route(stage.scale.requested, intake.AT_ONCE)
     yield empty
     key = stage.gateway_key()
-    served = serving.kannel_messages(stage.environ(), key, stage.scale.requested, 64)
+    served = serving.kannel_messages(stage.environ(), key, stage.scale.requested, intake.AT_ONCE)
     yield served.beside_of(empty, "0.6, p99 50 ms")
 
 

@@ -54,7 +54,7 @@ def bench(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure log, intake, folds and peers, beside what bounds them."""
+    """Measure log, intake, import, folds and peers, beside what bounds them."""
     from api.bench.main import UnknownPart, run  # noqa: PLC0415 - see above
 
     try:
