@@ -27,14 +27,13 @@ def compared(
     `urls` are the application's and the owner's: peers make tables of their own.
     """
     app_url, owner_url = urls
-    exchanges = [proposal.decide(()) for proposal in proposals]
     share = len(proposals) // len(WRITERS)
     for place, writers in enumerate(WRITERS):
         progress.print(f"Obole, writers: {writers} …")
         own = proposals[place * share : (place + 1) * share]
         yield ours.drive_ours(app_url, book, own, writers)
     yield ours.project_ours(app_url, book)
-    exchanges = exchanges[:share]
+    exchanges = [proposal.decide(()) for proposal in proposals[:share]]
     with library.datastore(owner_url, max(WRITERS)) as store:
         for peer in (library.DefaultRecorder(store), library.DcbRecorder(store)):
             yield from _driven(peer, exchanges, progress)

@@ -94,13 +94,11 @@ def drive(peer: Peer, exchanges: Sequence[Exchange], writers: int, batch: int = 
                 done.result()
         seconds = perf_counter() - start
     missed = peer.total() - before_all - tail.seen
-    figure = told(peer.name, writers, batch, len(exchanges), seconds, each)
-    return figure._replace(missed=missed)
+    what = named(peer.name, writers, batch)
+    return waits(what, "exchanges", len(exchanges), seconds, each)._replace(missed=missed)
 
 
-def told(
-    name: str, writers: int, batch: int, count: int, seconds: float, each: Sequence[float]
-) -> Figure:
-    """Give the figure of one run."""
+def named(name: str, writers: int, batch: int = 1) -> str:
+    """Name a run: whose it is, and how it was driven."""
     how = f"{batch} a batch" if batch > 1 else f"{writers} writer{'s' if writers > 1 else ''}"
-    return waits(f"{name}, {how}", "exchanges", count, seconds, each)
+    return f"{name}, {how}"

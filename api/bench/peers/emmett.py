@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 from psycopg.conninfo import conninfo_to_dict
 
-from api.bench.measure import Figure, rate
-from api.bench.peers.driven import Exchange, told
+from api.bench.measure import Figure, rate, waits
+from api.bench.peers.driven import Exchange, named
 
 PACKAGES = ("@event-driven-io/emmett", "@event-driven-io/emmett-postgresql")
 NAME = "emmett"
@@ -42,7 +42,7 @@ def drive_emmett(
     )
     said = msgspec.json.decode(ended.stdout.splitlines()[-1], type=_Said)
     each = [wait / 1000 for wait in said.each]
-    figure = told(NAME, writers, 1, len(exchanges), said.seconds, each)
+    figure = waits(named(NAME, writers), "exchanges", len(exchanges), said.seconds, each)
     projected = rate(f"{NAME}'s projector", "facts", said.events, said.projected)
     return figure._replace(missed=said.missed), projected
 

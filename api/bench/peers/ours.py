@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from time import perf_counter
 
+from api.bench.appending import appended_at_once
 from api.bench.measure import Figure, rate, timed
-from api.bench.peers.driven import followed, told
+from api.bench.peers.driven import followed, named
 from ledger.log.batch import Proposal
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
-from ledger.log.writer import BookWriter
 from projections.engine import Engine
 
 NAME = "Obole"
@@ -18,22 +17,6 @@ _READ = 1_000
 
 def drive_ours(url: str, book: str, proposals: Sequence[Proposal], writers: int) -> Figure:
     """Append exchanges by so many writers at once, with a reader behind them."""
-    each: list[float] = []
-
-    async def run() -> float:
-        async with BookWriter(url, book) as writer:
-            jobs = iter(proposals)
-
-            async def write() -> None:
-                for job in jobs:
-                    before = perf_counter()
-                    await writer.submit(job.query, job.decide)
-                    each.append(perf_counter() - before)
-
-            start = perf_counter()
-            await asyncio.gather(*(write() for _ in range(writers)))
-            return perf_counter() - start
-
     with connect(url) as connection:
         log = PostgresLog(connection, book)
         first, _ = log.head()
@@ -42,10 +25,9 @@ def drive_ours(url: str, book: str, proposals: Sequence[Proposal], writers: int)
             return [row.position for row in log.follow(max(last, first), _READ)]
 
         with followed(after) as tail:
-            seconds = asyncio.run(run())
+            figure = asyncio.run(appended_at_once(url, book, proposals, writers))
         head, _ = log.head()
-    figure = told(NAME, writers, 1, len(proposals), seconds, each)
-    return figure._replace(missed=head - first - tail.seen)
+    return figure._replace(what=named(NAME, writers), missed=head - first - tail.seen)
 
 
 def project_ours(url: str, book: str) -> Figure:
