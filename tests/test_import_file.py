@@ -7,6 +7,12 @@ from typing import Any
 
 import pytest
 
+from api.demo.stage import GATEWAY
+from ledger.decisions.story import mo_id
+from ledger.facts.registry import REGISTRY
+from ledger.facts.traffic import MoReceived
+from ledger.log.postgres import PostgresLog
+from ledger.log.session import connect
 from tests.support.cli import ROOT
 from tests.support.database import TestDatabase
 from tests.support.importing import Importing, at, message, ndjson, receipt
@@ -158,6 +164,41 @@ class TestProcesses:
         before = importing.told()
         done = importing.obole.run("import", str(path))
         assert ("0 recorded" in done.out, importing.told()) == (True, before)
+
+    def test_keep_the_order_of_a_consumer_wherever_it_was_decided(
+        self, importing: Importing
+    ) -> None:
+        lines: list[dict[str, Any]] = []
+        for n in range(0, 240, 4):
+            who = f"33000{n % 16}"
+            lines += [
+                message(n, sender=who),
+                message(n + 1, sender=who, text="STOP"),
+                exchange(n + 2, sender=who),
+                exchange(n + 3, sender=who, text="STOP", stopped=True),
+            ]
+        path = importing.file(ndjson(lines))
+        assert importing.obole.run("import", str(path), "--processes", "2").status == 0
+        wanted: dict[str, list[str]] = {}
+        for line in lines:
+            wanted.setdefault(line["sender"], []).append(mo_id("fr", GATEWAY, line["id"]))
+        assert sorted(received(importing).values()) == sorted(wanted.values())
+
+
+def exchange(n: int, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of every type
+    """Write a message that another platform answered."""
+    return message(n, kind="exchange", mt={"text": "Merci"}, **fields)
+
+
+def received(importing: Importing) -> dict[str, list[str]]:
+    """Give each consumer's messages in the order of the book."""
+    with connect(importing.database.app_url) as connection:
+        rows = PostgresLog(connection, "fr").follow(0, 1_000_000)
+    found: dict[str, list[str]] = {}
+    for fact in (REGISTRY.decode(row).fact for row in rows):
+        if isinstance(fact, MoReceived):
+            found.setdefault(fact.consumer, []).append(fact.mo)
+    return found
 
 
 def comparable(told: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -149,6 +149,15 @@ def agrees(line: dict[str, Any]) -> None:
         read_line(ndjson([line]))
 
 
+SENT = st.tuples(
+    st.integers(0, 6),
+    st.booleans(),
+    st.sampled_from(["mo", "exchange"]),
+    st.sampled_from([{}, {"mt": None}, {"mt": {"text": "Merci"}}, {"mt": {}}, {"mt": 7}]),
+)
+"""A message's sender, whether with a plus, where it was decided, and its answer."""
+
+
 class TestShare:
     """Lines shared out among processes."""
 
@@ -163,6 +172,35 @@ class TestShare:
         went = {line.number: process for process, all_ in share.lines.items() for line in all_}
         assert len({*went.values()}) > 1
         assert all(went[n] == went[n % 5 + 5] == went[n + 40] for n in range(1, 41))
+
+    @given(st.lists(SENT, max_size=60), st.integers(2, 5))
+    def test_puts_all_messages_of_a_sender_together(
+        self, sent: list[tuple[int, bool, str, Any]], processes: int
+    ) -> None:
+        lines = [
+            message(n, kind=kind, sender=f"{'+' * plus}33{who}", **mt)
+            for n, (who, plus, kind, mt) in enumerate(sent)
+        ]
+        places: dict[str, set[int]] = {}
+        for share in self.sharing(processes).shares(numbered(lines)):
+            assert share.lines.keys() <= {*range(processes)}
+            for process, all_ in share.lines.items():
+                for line in all_:
+                    sender = lines[line.number - 1]["sender"].removeprefix("+")
+                    places.setdefault(sender, set()).add(process)
+        assert all(len(went) == 1 for went in places.values())
+
+    def test_puts_what_was_decided_elsewhere_with_its_consumer_and_receipt(self) -> None:
+        lines = [message(n, sender=f"33{n % 5}") for n in range(20)]
+        lines += [
+            message(n, sender=f"33{n % 5}", kind="exchange", mt={"text": "Merci"})
+            for n in range(20, 40)
+        ]
+        lines += [receipt(n) for n in range(20, 40)]
+        (share,) = self.sharing().shares(numbered(lines))
+        went = {line.number: process for process, all_ in share.lines.items() for line in all_}
+        assert len({*went.values()}) > 1
+        assert all(went[n] == went[n + 20] == went[n + 40] for n in range(1, 21))
 
     def test_keeps_the_order_within_each(self) -> None:
         (share,) = self.sharing().shares(numbered([message(n) for n in range(50)]))

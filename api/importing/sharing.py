@@ -1,7 +1,8 @@
 """Shares lines out among processes, so that nothing of one consumer or message is overtaken.
 
-A message goes where its sender goes, and a receipt where its message went. What belongs to neither,
-or to a message that was too long ago to be remembered, is taken by itself, all before it done.
+A message goes where its sender goes, wherever it was decided, and a receipt where its message
+went. What belongs to neither, or to a message that was too long ago to be remembered, is taken by
+itself, all before it done.
 """
 
 from collections import OrderedDict
@@ -26,8 +27,8 @@ class _Peek(msgspec.Struct):
     gateway: str = ""
     id: str = ""
     sender: str = ""
-    mt: str = ""
-    sent_at: str = ""
+    mt: msgspec.Raw = msgspec.Raw(b'""')
+    """Of a receipt the message's id; of an exchange what was answered, which says nothing here."""
 
 
 class Share(NamedTuple):
@@ -70,15 +71,15 @@ class Sharing:
     def _process(self, line: Numbered) -> int:
         try:
             peek = self._decoder.decode(line.raw or b"{}")
+            match peek.kind:
+                case "mo" | "exchange":
+                    return self._of_message(peek)
+                case "receipt":
+                    return self._went.get(_short(_ID.decode(peek.mt)), BY_ITSELF)
+                case _:
+                    return BY_ITSELF
         except (msgspec.DecodeError, ValueError):
             return 0  # it will be refused there
-        match peek.kind:
-            case "mo" | "exchange":
-                return self._of_message(peek)
-            case "receipt":
-                return self._went.get(_short(peek.mt), BY_ITSELF)
-            case _:
-                return BY_ITSELF
 
     def _of_message(self, peek: _Peek) -> int:
         process = crc32(self._form(peek.sender).encode()) % self._processes
@@ -88,6 +89,9 @@ class Sharing:
         if len(self._went) > REMEMBERED:
             self._went.popitem(last=False)
         return process
+
+
+_ID = msgspec.json.Decoder(str)
 
 
 def _short(mt: str) -> bytes:
