@@ -288,6 +288,12 @@ class TestRepeated:
             ConflictingDuplicateReceived
         )
 
+    def test_with_another_text_and_end_is_one_conflict_however_often(self) -> None:
+        other = told(text="JEU 43", charges=[charged("released")], receipts=[])
+        first = given(told()).when(other).refused(ConflictingDuplicate)
+        first.left(ConflictingDuplicateReceived)
+        given(book=first.book).when(other).refused(ConflictingDuplicate).left()
+
     def test_that_was_decided_here_is_found(self) -> None:
         book = in_memory()
         book.receive(mo("JEU 42"))
