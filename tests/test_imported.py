@@ -178,8 +178,23 @@ class TestJudged:
         assert (one.ref.merchant, other.ref.merchant) == ("ludotel", None)
 
     def test_a_second_attempt_after_one_that_failed_is_none(self) -> None:
-        book = given(told(charges=[charged("released"), charged()])).book
-        assert findings(book) == ["released_though_billed"]
+        assert findings(given(told(charges=[charged("released"), charged()])).book) == []
+
+    @pytest.mark.parametrize("first", ["released", "authorized"])
+    @pytest.mark.parametrize("receipts", [[], [DELIVERED]])
+    def test_a_second_attempt_that_was_billed_is_what_the_message_carries(
+        self, first: str, receipts: list[dict[str, str]]
+    ) -> None:
+        book = given(told(charges=[charged(first), charged()], receipts=receipts)).book
+        captured = only(book, ChargeCaptured)
+        assert only(book, MtEmitted).ref.charge == captured.ref.charge
+        given(book=book).when(dlr(mt_id(BOOK, MO), billed="yes")).then(DeliveryReceived)
+        assert only(book, ChargeCaptured).ref.merchant == "ludotel"
+
+    def test_a_second_attempt_that_is_pending_is_what_its_receipt_captures(self) -> None:
+        story = told(charges=[charged("released"), charged("authorized")], receipts=[])
+        happened = given(story).when(dlr(mt_id(BOOK, MO)))
+        happened.then(DeliveryReceived, some(ChargeCaptured, was="authorized"))
 
     def test_another_price_than_the_tariff(self) -> None:
         price = {"amount": "4.50", "currency": "EUR"}

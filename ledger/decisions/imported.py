@@ -18,7 +18,7 @@ from ledger.decisions.opt_out import EVERYTHING
 from ledger.decisions.recall import recall
 from ledger.decisions.stopping import reach
 from ledger.decisions.story import Exchange, mt_id
-from ledger.decisions.told import Sold, Told, ToldSent, sold_here, told_id
+from ledger.decisions.told import Sold, Told, ToldSent, carried, sold_here, told_id
 from ledger.facts.base import Draft, Fact
 from ledger.facts.consent import OptedOut, OptOutLifted
 from ledger.facts.registry import stored_name
@@ -213,12 +213,8 @@ def _send(exchange: Exchange, told: Told, sent: ToldSent, sold: Sold) -> None:
 
 def _emitted(exchange: Exchange, told: Told, sent: ToldSent, sold: Sold) -> MtEmitted:
     mo, tariff, match = exchange.mo, sold.tariff, told.match
-    rides = [
-        told_id(exchange, told.charges, place)
-        for place, one in enumerate(told.charges)
-        if one.leg == "mt" and one.state != "refused"
-    ]
-    charged = bool(rides) and tariff is not None
+    place = carried(told.charges, "mt")
+    charged = place is not None and tariff is not None
     free = exchange.known.rules.free_billing_code
     return MtEmitted(
         ref=MtRef(
@@ -230,7 +226,7 @@ def _emitted(exchange: Exchange, told: Told, sent: ToldSent, sold: Sold) -> MtEm
             operator=mo.operator,
             merchant=match.merchant if match else None,
             service=match.service if match else None,
-            charge=rides[0] if rides else None,
+            charge=None if place is None else told_id(exchange, told.charges, place),
             test=exchange.test,
         ),
         kind=sent.kind,

@@ -11,7 +11,7 @@ from ledger.decisions.charging import Purchase, charge
 from ledger.decisions.effect import effect_of
 from ledger.decisions.spending import reached, spent
 from ledger.decisions.story import Exchange
-from ledger.decisions.told import Sold, Told, ToldCharged, told_id
+from ledger.decisions.told import Sold, Told, ToldCharged, carried, told_id
 from ledger.facts.catalogue import ServiceDeclared
 from ledger.facts.charges import ChargeAuthorized, ChargeRefused
 from ledger.facts.findings import FindingKind
@@ -39,6 +39,11 @@ class Taking(NamedTuple):
     def id(self) -> str:
         """Its id here."""
         return told_id(self.exchange, self.told.charges, self.place)
+
+    @property
+    def carried(self) -> bool:
+        """Whether it is the one that its leg stands on."""
+        return carried(self.told.charges, self.charged.leg) == self.place
 
     def purchase(self) -> Purchase | None:
         """Give it as we would charge it; None where no tariff is known, or in another currency."""
@@ -73,10 +78,8 @@ def _stopped(exchange: Exchange, service: ServiceDeclared | None) -> bool:
 
 
 def _repeated(taking: Taking) -> list[FindingKind]:
-    charges, place = taking.told.charges, taking.place
-    standing = {"authorized", "captured"}
-    before = any(one.leg == taking.charged.leg and one.state in standing for one in charges[:place])
-    return ["billed_twice"] if before and taking.charged.state in standing else []
+    standing = taking.charged.state in {"authorized", "captured"}
+    return ["billed_twice"] if standing and not taking.carried else []
 
 
 def _ill_priced(taking: Taking, purchase: Purchase | None) -> list[FindingKind]:
@@ -109,6 +112,8 @@ def by_receipts(taking: Taking, made: ChargeAuthorized) -> list[FindingKind]:
     """Hold what a charge came to against what its receipts mean by our settings."""
     if made.ref.leg == "mo" or made.captures_on in {"mo_received", "operator_file"}:
         return []
+    if not taking.carried:
+        return []  # Receipts speak of the message, so of the charge that it carries.
     captured = any(effect_of(one, made.captures_on) == "capture" for one in taking.told.receipts)
     match taking.charged.state, captured:
         case "captured", False:

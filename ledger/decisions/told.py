@@ -97,3 +97,15 @@ def told_id(exchange: Exchange, charges: Sequence[ToldCharged], place: int) -> s
     if not before:
         return derived_id(book, "charge", mo, leg)
     return derived_id(book, "charge", mo, leg, "told", before)
+
+
+def carried(charges: Sequence[ToldCharged], leg: Leg) -> int | None:
+    """Find the charge that a leg stands on: billed before pending, before one that may yet be.
+
+    A message carries one charge, and what is reported of it is said of that one.
+    """
+    for state in ("captured", "authorized", "released"):
+        for place, one in enumerate(charges):
+            if (one.leg, one.state) == (leg, state):
+                return place
+    return None
