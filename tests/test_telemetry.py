@@ -89,6 +89,11 @@ class TestRoute:
         scope["path_params"] = {"book": "fr", "consumer": "1_ab"}
         assert route_of(scope) == "/v1/books/{book}/consumers/{consumer}/trail"
 
+    def test_of_a_file_keeps_the_kind_of_file_alone(self) -> None:
+        scope = {"path": f"/v1/books/fr/statements/{SENDER}.csv", "endpoint": object()}
+        scope["path_params"] = {"book": "fr", "month": SENDER}
+        assert route_of(scope) == "/v1/books/{book}/statements/{month}.csv"
+
     def test_that_matched_nothing_has_no_name_of_the_callers_making(self) -> None:
         assert route_of({"path": f"/{SENDER}"}) == UNKNOWN
 
@@ -142,6 +147,7 @@ def conflicting(api: Running, key: str) -> None:
     assert api.get(kannel("obole_wrong", TEXT, 2)).status == 401
     assert api.get(f"/v1/books/{SENDER}/trial-balance", key).status == 404
     assert api.get(f"/v1/books/fr/consumers/{SENDER}/trail", key).status in {403, 422}
+    assert api.get(f"/v1/books/fr/merchants/x/statements/{SENDER}.csv", key).status in {403, 422}
     assert api.get(f"/{SENDER}").status == 404
 
 

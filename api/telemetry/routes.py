@@ -1,5 +1,7 @@
 """Names the route of a request: its template, never what a caller wrote in it."""
 
+from collections.abc import Mapping
+
 from starlette.types import Scope
 
 UNKNOWN = "unknown"
@@ -15,4 +17,12 @@ def route_of(scope: Scope) -> str:
         return UNKNOWN
     names = {str(value): name for name, value in scope.get("path_params", {}).items()}
     parts = str(scope["path"]).split("/")
-    return "/".join(f"{{{names[part]}}}" if part in names else part for part in parts)
+    return "/".join([_named(part, names) for part in parts])
+
+
+def _named(part: str, names: Mapping[str, str]) -> str:
+    """Give a part of a path as the template has it: also of `{month}.csv` the name stands alone."""
+    if part in names:
+        return f"{{{names[part]}}}"
+    stem, dot, ending = part.rpartition(".")
+    return f"{{{names[stem]}}}{dot}{ending}" if stem in names else part
