@@ -93,6 +93,37 @@ class TestTakeOver:
         pending = told(charges=[charged("authorized")], receipts=[])
         given(pending).when(dlr(mt_id(BOOK, MO))).then(DeliveryReceived, ChargeCaptured)
 
+    def test_of_one_that_is_pending_though_delivered_lets_its_own_receipt_capture_it(self) -> None:
+        book = given(told(charges=[charged("authorized")])).book
+        captured, reported = only(book, ChargeCaptured), only(book, DeliveryReceived)
+        assert (captured.was, captured.mt) == ("authorized", mt_id(BOOK, MO))
+        assert captured.occurred_at == reported.occurred_at
+        assert findings(book) == []
+        given(book=book).when(dlr(mt_id(BOOK, MO))).then()
+
+    def test_of_one_that_is_pending_though_failed_lets_its_own_receipt_release_it(self) -> None:
+        failed = {"outcome": "failed", "occurred_at": "2026-07-10T10:01:00Z"}
+        book = given(told(charges=[charged("authorized")], receipts=[failed])).book
+        assert only(book, ChargeReleased).reason == "failed"
+
+    def test_of_a_part_of_one_that_is_pending_waits_for_the_rest(self) -> None:
+        parts = [DELIVERED | {"part": 1}, DELIVERED | {"part": 2}]
+        long = {"text": "M" * 200}
+        one = told(mt=long, charges=[charged("authorized")], receipts=parts[:1])
+        both = told(mt=long, charges=[charged("authorized")], receipts=parts)
+        assert not given(one).book.facts(ChargeCaptured)
+        assert len(given(both).book.facts(ChargeCaptured)) == 1
+
+    @pytest.mark.parametrize("state", ["authorized", "released", "captured"])
+    def test_joins_the_receipt_that_came_before_it(self, state: str) -> None:
+        before = dlr(mt_id(BOOK, MO), billed="yes")
+        story = told(charges=[charged(state)], receipts=[])
+        first, then = given(before, story).book, given(story, before).book
+        assert only(first, DeliveryReceived).billed == "yes"
+        assert only(first, ChargeCaptured).ref == only(then, ChargeCaptured).ref
+        assert findings(first) == findings(then)
+        given(book=first).when(before).then()
+
     def test_of_one_that_was_refused_says_so(self) -> None:
         story = told(charges=[charged("refused")], receipts=[])
         given().when(story).then(

@@ -11,6 +11,7 @@ from ledger.decisions import exchange as live
 from ledger.decisions import opt_out, receipt, spending, subscription
 from ledger.decisions.answering import FingerprintOf
 from ledger.decisions.asked import Asked, says_stop, service_named, stop_word_after
+from ledger.decisions.effect import Receipt
 from ledger.decisions.finding import About, finding_id
 from ledger.decisions.imported_charges import take_charges
 from ledger.decisions.legs import find
@@ -201,14 +202,24 @@ def _match(exchange: Exchange, told: Told, sold: Sold) -> None:
 
 
 def _send(exchange: Exchange, told: Told, sent: ToldSent, sold: Sold) -> None:
-    """Record the answer, and the receipts that it got; what they mean was told already."""
-    mo, book = exchange.mo, exchange.known.book
-    mt = mt_id(book, mo.mo)
+    """Record the answer and the receipts that it got, those too that were here before it."""
+    mt = mt_id(exchange.known.book, exchange.mo.mo)
     exchange.add(_emitted(exchange, told, sent, sold), sent.text)
     for one in told.receipts:
-        known = receipt.message(exchange.facts, mt, mo.mo)._replace(charge=None)
-        for draft in receipt.receive(one, known, book, exchange.known.rules.zone):
-            exchange.beside(draft.fact)
+        _report(exchange, told, one, mt)
+    exchange.join(mt)
+
+
+def _report(exchange: Exchange, told: Told, one: Receipt, mt: str) -> None:
+    """Record a receipt; it settles its charge where that is told as pending."""
+    known = receipt.message(exchange.facts, mt, exchange.mo.mo)
+    place = carried(told.charges, "mt")
+    if place is not None and told.charges[place].state == "released":
+        known = known._replace(charge=None)  # What it came to was told: a fault, if it is another.
+    drafts = receipt.receive(one, known, exchange.known.book, exchange.known.rules.zone)
+    for recorded in drafts[:1]:
+        exchange.beside(recorded.fact)
+    exchange.drafts.extend(drafts[1:])
 
 
 def _emitted(exchange: Exchange, told: Told, sent: ToldSent, sold: Sold) -> MtEmitted:
