@@ -111,12 +111,35 @@ class TestWhatTheOneBeforeComesTo:
         assert isinstance(outcomes[1], RowRefused)
         counted = outcomes[BATCH:]
         assert head == len(rows) == 5
-        # The next may have been appended before those that were then tried alone.
-        first = int(data(counted)[0])
-        assert data(counted) == [b"%d" % n for n in range(first, first + BATCH)]
+        assert data(counted) == [b"1", b"2", b"3"]
         for outcome in counted:
             assert isinstance(outcome, Outcome)
             assert outcome.appended[0].data == b"%d" % len(outcome.history)
+
+    @pytest.mark.parametrize("place", range(2 * BATCH))
+    @in_a_loop
+    async def test_refused_does_not_let_the_next_go_first(
+        self, database: Database, place: int
+    ) -> None:
+        """What was submitted earlier stands earlier, and is seen by what was submitted later."""
+        proposals = [counting("a:1") for _ in range(5 * BATCH)]
+        proposals[place] = Proposal((), lambda _: [row("a:1", type="two\nlines")])
+        async with writing(database) as writer:
+            outcomes = await writer.submit_all(proposals)
+            rows, _ = await writer.read(about("a:1"))
+        assert isinstance(outcomes.pop(place), RowRefused)
+        assert data(outcomes) == [b"%d" % n for n in range(5 * BATCH - 1)]
+        assert [stored.data for stored in rows] == data(outcomes)
+
+    @in_a_loop
+    async def test_refused_alone_while_nothing_rests_on_it_keeps_its_order(
+        self, database: Database
+    ) -> None:
+        bad = Proposal((), lambda _: [row("b:1", type="two\nlines")])
+        async with writing(database) as writer:
+            outcomes = await writer.submit_all([noting("a:1"), bad, *([noting("c:1")] * 10)])
+        assert isinstance(outcomes.pop(1), RowRefused)
+        assert appended(outcomes) == [[n] for n in range(1, 12)]
 
     @in_a_loop
     async def test_overtaken_leaves_both_to_be_decided_again(self, database: Database) -> None:
@@ -128,9 +151,8 @@ class TestWhatTheOneBeforeComesTo:
                 )
                 rows, _ = await writer.read(about("a:1"))
         assert [stored.position for stored in rows] == list(range(1, 3 * BATCH + 2))
-        numbered = {outcome.appended[0].data: len(outcome.history) for outcome in outcomes}  # type: ignore[union-attr]
-        assert all(int(said) == seen for said, seen in numbered.items())
-        assert len(numbered) == 3 * BATCH
+        assert data(outcomes) == [b"%d" % n for n in range(1, 3 * BATCH + 1)]
+        assert all(int(one.appended[0].data) == len(one.history) for one in outcomes)  # type: ignore[union-attr]
 
     @in_a_loop
     async def test_lost_leaves_nothing_half_done(self, database: Database) -> None:

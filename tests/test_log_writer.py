@@ -116,6 +116,19 @@ class TestSubmitting:
         assert found == ((*won.appended, *other.appended), 2)
 
     @in_a_loop
+    async def test_too_large_leaves_the_others_together(self, database: Database) -> None:
+        large = Proposal((), lambda _: [row("a:1", data=bytes(70_000))])
+        with proxied(database.app_url) as proxy:
+            async with writing(database, proxy.url) as writer:
+                (refused, *others) = await told(
+                    writer.submit(*large), *(writer.submit(*noting("a:1")) for _ in range(9))
+                )
+            assert proxy.commits == 1
+        assert isinstance(refused, RowRefused)
+        assert refused.rule == "entry_is_at_most_60000_bytes"
+        assert all(isinstance(one, Outcome) for one in others)
+
+    @in_a_loop
     async def test_raced_by_another_process_decides_again(self, database: Database) -> None:
         with opened(database.app_url) as theirs:
             async with writing(database) as writer:

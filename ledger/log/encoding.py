@@ -16,7 +16,7 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from ledger.log.errors import RowRefused
-from ledger.log.rows import MAX_TAG_BYTES, Row
+from ledger.log.rows import MAX_ENTRY_BYTES, MAX_TAG_BYTES, Row
 
 Encoded = tuple[bytes, bytes, bytes]
 """A row's type, its tags on one line, and its data, each after its length."""
@@ -57,7 +57,8 @@ def encoded(row: Row) -> Encoded:
     """Encode what is known of a row before it has a place.
 
     Raises:
-        RowRefused: A tag cannot be told from its neighbours, or they are not unique and sorted.
+        RowRefused: A tag cannot be told from its neighbours, they are not unique and sorted, or
+            there are more bytes than an entry may have.
         UnicodeEncodeError: The type or a tag cannot be written as UTF-8.
     """
     tags = row.tags
@@ -65,6 +66,9 @@ def encoded(row: Row) -> Encoded:
     # Code points sort as their UTF-8 does.
     if not all(map(lt, tags, tags[1:])):
         raise RowRefused("tags_are_unique_and_sorted")
+    # What its place adds is not known here; the database counts it.
+    if len(row.type) + len(line) + len(row.data) > MAX_ENTRY_BYTES:
+        raise RowRefused("entry_is_at_most_60000_bytes")
     return _type(row.type), _length(len(line)) + line, _length(len(row.data)) + row.data
 
 

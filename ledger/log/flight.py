@@ -1,4 +1,4 @@
-"""A batch on its way into the log, after which the next can be decided already."""
+"""A batch on its way into the log, after which the next can be decided already, and its turn."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -45,3 +45,35 @@ class Flight:
         outcomes = appended.outcomes if appended else ()
         stored = [row for this in outcomes if isinstance(this, Outcome) for row in this.appended]
         return dict(zip(map(id, self.rows), stored, strict=True))
+
+
+class Turn:
+    """The place of a batch among those of one writer, which are carried out in their order."""
+
+    def __init__(self, *, over: bool = False) -> None:
+        self._flight: Flight | None = None
+        self._launched, self._over = asyncio.Event(), asyncio.Event()
+        if over:
+            self.end()
+
+    def launch(self, flight: Flight) -> None:
+        """Let the next batch be decided after this one."""
+        self._flight = flight
+        self._launched.set()
+
+    def end(self) -> None:
+        """Tell that no decision of it is left to be made."""
+        self._launched.set()
+        self._over.set()
+
+    async def ended(self) -> None:
+        """Wait until each of its decisions was appended or refused."""
+        await self._over.wait()
+
+    async def in_the_air(self) -> Flight | None:
+        """Wait until it is on its way, and give it; none if it has ended, however that went."""
+        await self._launched.wait()
+        if self._flight is not None and not self._flight.landed.done():
+            return self._flight
+        await self._over.wait()
+        return None

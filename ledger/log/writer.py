@@ -15,7 +15,7 @@ from ledger.log import statements as sql
 from ledger.log.batch import Decide, Outcome, Proposal, decide_all
 from ledger.log.encoding import encoded
 from ledger.log.errors import LogUnavailable
-from ledger.log.flight import Flight
+from ledger.log.flight import Flight, Turn
 from ledger.log.lane import Lane
 from ledger.log.postgres import AWAY, REFUSED, row_refused
 from ledger.log.rows import Query, StoredRow
@@ -25,6 +25,8 @@ from ledger.log.session import connect_async
 T = TypeVar("T")
 Answer = TypeVar("Answer")
 Job = TypeVar("Job")
+
+Work = Callable[[Sequence[Job]], Awaitable[list[Answer | Exception]]]
 
 History = tuple[tuple[StoredRow, ...], int]
 """What belongs to a query, and the position up to which it is complete."""
@@ -85,7 +87,8 @@ class BookWriter:
     `told`, if given, hears of every batch. `queue_limit` is how many callers may wait, for
     appending and for reading each; `batch_limit` how many decisions go into one transaction. While
     PostgreSQL writes one batch, the next is read and decided, if it is full, as though that one
-    were stored; should it come to nothing, the next is decided again. It owns three connections
+    were stored; should it come to nothing, the next is decided again, once each decision of the
+    first was tried by itself. It owns three connections
     and makes them again when the database comes back.
     """
 
@@ -102,9 +105,8 @@ class BookWriter:
         self._told = told
         self._overtaken = 0
         self._reads, self._writes, self._looks = Link(conninfo), Link(conninfo), Link(conninfo)
-        self._flight: Flight | None = None
+        self._last = Turn(over=True)
         self._crowded = False
-        self._deciding = asyncio.Lock()
         self._appending: Lane[Proposal, Outcome] = Lane(self._append, queue_limit, batch_limit, 2)
         self._reading: Lane[Query, History] = Lane(self._read, queue_limit, batch_limit)
 
@@ -146,7 +148,14 @@ class BookWriter:
         return await self._reading.ask(query)
 
     async def _append(self, proposals: Sequence[Proposal]) -> Sequence[Outcome | Exception]:
-        outcomes = await each_its_own(self._append_together, proposals)
+        # Nothing is awaited before this, so that turns are in the order in which batches begin.
+        before, turn = self._last, Turn()
+        self._last = turn
+        try:
+            outcomes = await each_its_own(self._append_after(before, turn), proposals)
+            await before.ended()
+        finally:
+            turn.end()
         if self._told is not None:
             overtaken, self._overtaken = self._overtaken, 0
             self._told(_counted(self.book, outcomes, overtaken))
@@ -155,39 +164,54 @@ class BookWriter:
     async def _read(self, queries: Sequence[Query]) -> Sequence[History | Exception]:
         return await each_its_own(self._read_together, queries)
 
-    async def _append_together(self, proposals: Sequence[Proposal]) -> list[Outcome | Exception]:
-        async with self._deciding:
-            if self._crowded:
-                return await self._settled(proposals)
-            flight = await self._decided(proposals)
-            if flight is None:
-                landing = None
-            elif flight.rows:
-                self._flight = flight
-                landing = asyncio.create_task(self._land(flight))
-            else:
-                return flight.nothing(self.book)
-        appended = await landing if landing else None
-        return appended.outcomes if appended else await self._settled(proposals)
+    def _append_after(self, before: Turn, turn: Turn) -> Work[Proposal, Outcome]:
+        """Tell how to append a batch: ahead at first, and else once the one before it has ended."""
+        first = iter([True])
 
-    async def _decided(self, proposals: Sequence[Proposal]) -> Flight | None:
+        async def work(proposals: Sequence[Proposal]) -> list[Outcome | Exception]:
+            if next(first, False):
+                outcomes = await self._ahead(before, turn, proposals)
+                if outcomes is not None:
+                    return outcomes
+                self._overtaken += 1
+            await before.ended()
+            return await self._settled(proposals)
+
+        return work
+
+    async def _ahead(
+        self, before: Turn, turn: Turn, proposals: Sequence[Proposal]
+    ) -> list[Outcome | Exception] | None:
+        """Decide beside the batch before, and append after it; none if it is to be settled."""
+        flight = await self._decided(before, proposals)
+        if flight is None:
+            return None
+        if not flight.rows:
+            return flight.nothing(self.book)
+        turn.launch(flight)
+        appended = await self._land(flight)
+        return appended.outcomes if appended else None
+
+    async def _decided(self, before: Turn, proposals: Sequence[Proposal]) -> Flight | None:
         """Read and decide a batch; none if it was decided after one that did not come to pass."""
         queries = [proposal.query for proposal in proposals]
-        before = self._flight if self._flight and not self._flight.landed.done() else None
+        flight = await before.in_the_air()
+        if self._crowded:
+            return None
         # Alone over the connection that writes, so that a dead one is noticed beforehand.
-        link = self._looks if before else self._writes
+        link = self._looks if flight else self._writes
         read = await link.read(lambda: scripts.reading(self.book, queries))
-        if before and read.head != before.head:
+        if flight and read.head != flight.head:
             # What it appended is in this reading, or will be found to have overtaken it.
-            await asyncio.wait((before.landed,))
-            before = None
+            await before.ended()
+            flight = None
         decided = decide_all(
-            proposals, read.histories, before.rows if before else (), prepare=encoded
+            proposals, read.histories, flight.rows if flight else (), prepare=encoded
         )
-        if before is None:
+        if flight is None:
             return Flight(read.head, decided)
-        await asyncio.wait((before.landed,))
-        return Flight(before.end, decided, before.stored()) if before.landed.result() else None
+        await asyncio.wait((flight.landed,))
+        return Flight(flight.end, decided, flight.stored()) if flight.landed.result() else None
 
     async def _land(self, flight: Flight) -> Appended | None:
         try:
@@ -206,8 +230,7 @@ class BookWriter:
             await self._looks.run(scripts.making_room(self.book, head))
 
     async def _settled(self, proposals: Sequence[Proposal]) -> list[Outcome | Exception]:
-        """Append a batch that others were faster than: read again, and decide under the lock."""
-        self._overtaken += 1
+        """Append what others were faster than: read again, and decide under the lock."""
         queries = [proposal.query for proposal in proposals]
         for tail_limit in scripts.PATIENCE:
             read = await self._writes.read(lambda: scripts.reading(self.book, queries))
@@ -232,9 +255,7 @@ def _counted(book: str, outcomes: Sequence[Outcome | Exception], overtaken: int)
     return Batch(book, len(outcomes), facts, len(outcomes) - len(stood), overtaken)
 
 
-async def each_its_own(
-    work: Callable[[Sequence[Job]], Awaitable[list[Answer | Exception]]], jobs: Sequence[Job]
-) -> list[Answer | Exception]:
+async def each_its_own(work: Work[Job, Answer], jobs: Sequence[Job]) -> list[Answer | Exception]:
     """Do jobs together, or each alone if what one of them holds is refused."""
     try:
         return await work(jobs)
