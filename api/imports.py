@@ -2,20 +2,25 @@
 
 The answer comes once all is taken, so that a client may send all before it reads anything. Until
 then nothing is held but one line of what came, and a few words of each of what became of it.
-Whoever got no answer sends the same again: what was taken is taken once.
+Whoever got no answer sends the same again, in parts if it was too large: what was taken is taken
+once. Between a few lines and the next, whatever else the process serves has its turn.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import Allow, Caller, face_of
 from api.importing.bytes import Decoding, Numbered, SourceRefused, Splitter
 from api.importing.doors import Importer, Result, Who
+from api.limits import MAX_IMPORT_BYTES, MAX_IMPORT_LINES
 from api.problems import FieldError, FieldsInvalid
 
 router = APIRouter(tags=["intake"])
@@ -23,6 +28,10 @@ router = APIRouter(tags=["intake"])
 NDJSON = "application/x-ndjson"
 TOGETHER = 64
 """Lines that are decided at a time, so that messages that come one by one wait for few."""
+PIECE_BYTES = 1 << 14
+"""Cut into lines at a time: thousands of them, if they are as short as can be."""
+MAX_REASON = 200
+"""Letters of a reason, so that the answer to many lines has a bound."""
 _LINE = {
     "type": "object",
     "required": ["line", "status"],
@@ -69,13 +78,51 @@ async def post_import(
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[Numbered]]:
-    decoding, splitter = Decoding(), Splitter()
+    """Give the lines of a body, a few at a time; others have their turn between.
+
+    Raises:
+        SourceRefused: it is no UTF-8, or broken gzip.
+        HTTPException: it is longer than one body may be, unpacked, or has too many lines.
+    """
+    splitter, unpacked = Splitter(), 0
+    async for piece in _pieces(chunks):
+        unpacked += len(piece)
+        for part in _cut(piece):
+            lines = splitter.feed(part)
+            _hold(unpacked, splitter.lines)
+            for few in _few(lines):
+                yield few
+                await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    last = splitter.end()
+    _hold(unpacked, splitter.lines + len(last))
+    yield last
+
+
+def _hold(unpacked: int, lines: int) -> None:
+    if unpacked > MAX_IMPORT_BYTES or lines > MAX_IMPORT_LINES:
+        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+async def _pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Take off what the lines are wrapped in, in pieces of bounded size."""
+    decoding = Decoding()
     async for chunk in chunks:
-        for piece in decoding.feed(chunk):
-            yield splitter.feed(piece)
+        for part in _cut(chunk):
+            for piece in decoding.feed(part):
+                yield piece
     for piece in decoding.end():
-        yield splitter.feed(piece)
-    yield splitter.end()
+        yield piece
+
+
+def _cut(whole: bytes) -> Iterator[bytes]:
+    for start in range(0, len(whole), PIECE_BYTES):
+        yield whole[start : start + PIECE_BYTES]
+
+
+def _few(lines: list[Numbered]) -> Iterator[list[Numbered]]:
+    for start in range(0, len(lines), TOGETHER):
+        yield lines[start : start + TOGETHER]
 
 
 def _written(result: Result) -> bytes:
@@ -83,5 +130,5 @@ def _written(result: Result) -> bytes:
     if result.position is not None:
         told["position"] = result.position
     if result.reason is not None:
-        told["reason"] = result.reason
+        told["reason"] = result.reason[:MAX_REASON]
     return msgspec.json.encode(told) + b"\n"

@@ -7,7 +7,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1 << 18
 MAX_IMPORT_BYTES = 1 << 24
-"""Of an import, which is taken in as it comes: some 80,000 messages."""
+"""Of an import, which is taken in as it comes: some 80,000 messages; packed and unpacked alike."""
+MAX_IMPORT_LINES = 100_000
+"""Of an import too: each is answered, and the answers are held until all is taken."""
 _IMPORTS = "/imports"
 
 

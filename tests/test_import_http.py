@@ -1,14 +1,16 @@
 """Imports over HTTP: many lines in one body, each answered, by whoever may say it."""
 
+import asyncio
 import gzip
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 from httpx2 import Response
 
-from api.limits import MAX_BODY_BYTES, MAX_IMPORT_BYTES
+from api.imports import MAX_REASON, TOGETHER
+from api.limits import MAX_BODY_BYTES, MAX_IMPORT_BYTES, MAX_IMPORT_LINES
 from ledger.decisions.story import mo_id, mt_id
 from ledger.facts.charges import ChargeCaptured
 from ledger.facts.traffic import ExchangeImported, MoReceived
@@ -101,6 +103,59 @@ class TestImport:
         (told,) = results(post(api, ndjson([exchange])))
         assert told["status"] == "recorded"
         assert api.only(ExchangeImported).unmatched == "no_words"
+
+
+class TestLarge:
+    """A body that costs more than it is long."""
+
+    @pytest.mark.parametrize(
+        "bomb",
+        [
+            b" " * (MAX_IMPORT_BYTES + 1),
+            b"\n" * (MAX_IMPORT_LINES + 1),
+            b"x\n" * (MAX_IMPORT_LINES + 1),
+        ],
+        ids=["of one line", "of empty lines", "of short lines"],
+    )
+    def test_that_was_packed_has_the_limit_of_one_that_was_not(self, api: Api, bomb: bytes) -> None:
+        packed = gzip.compress(bomb)
+        assert len(packed) < MAX_BODY_BYTES
+        assert post(api, packed).status_code == 413
+
+    def test_of_as_many_lines_as_may_be_lets_others_have_their_turn(self, api: Api) -> None:
+        body = gzip.compress(b"x\n" * MAX_IMPORT_LINES)
+        turns, told = turns_while(api, lambda: post(api, body))
+        assert turns > MAX_IMPORT_LINES // TOGETHER
+        assert len(results(told)) == MAX_IMPORT_LINES
+
+    def test_is_answered_in_few_words_a_line(self, api: Api) -> None:
+        wrong = line(gateway="nobody", smsc="s" * 64, more="x" * 500)
+        for told in results(post(api, ndjson([wrong, {**wrong, "gateway": "x" * 500}]))):
+            assert 0 < len(told["reason"]) <= MAX_REASON
+
+    def test_that_is_too_large_keeps_what_came_before(self, api: Api) -> None:
+        body = ndjson([line(1)]) + b"\n" * MAX_IMPORT_LINES + ndjson([line(2)])
+        assert post(api, body).status_code == 413
+        assert len(api.facts(MoReceived)) == 1
+
+
+def turns_while(api: Api, work: Callable[[], Response]) -> tuple[int, Response]:
+    """Count how often others have their turn in the process while something is asked of it."""
+    turns, over = 0, False
+
+    async def count() -> None:
+        nonlocal turns
+        while not over:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = api.portal.start_task_soon(count)
+    try:
+        answer = work()
+    finally:
+        over = True
+        counting.result()
+    return turns, answer
 
 
 class TestRefused:

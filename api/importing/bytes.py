@@ -163,6 +163,11 @@ class Splitter:
         return [Numbered(self._number + 1, None if self._dropping else self._rest)]
 
     @property
+    def lines(self) -> int:
+        """How many lines were completed, the empty ones too."""
+        return self._number
+
+    @property
     def place(self) -> Place | None:
         """How far whole lines were read; None in the middle of one that is too long."""
         if self._dropping:
