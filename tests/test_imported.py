@@ -6,7 +6,7 @@ import pytest
 
 from ledger.commands.imported import TakenOver
 from ledger.decisions.refusals import ConflictingDuplicate, UnknownGateway, UnknownLink
-from ledger.decisions.story import mt_id
+from ledger.decisions.story import mo_id, mt_id
 from ledger.facts.base import Fact
 from ledger.facts.charges import (
     ChargeAuthorized,
@@ -290,6 +290,94 @@ class TestJudged:
         given(*stories, book=book)
         lines = [line for fact in book.facts() for line in postings(fact)]
         assert sum(line.debit for line in lines) == sum(line.credit for line in lines) > 0
+
+
+UNASKED: dict[str, Any] = {"match": None, "unmatched": "unknown_keyword"}
+BARRED = [
+    pytest.param(
+        {**UNASKED, "charges": [charged("authorized", category="content")]},
+        "charged_unmatched",
+        id="unmatched",
+    ),
+    pytest.param(
+        {"charges": [charged("authorized", price={"amount": "4.50", "currency": "EUR"})]},
+        "price_not_in_force",
+        id="priced otherwise",
+    ),
+    pytest.param(
+        {
+            "text": "STOP",
+            "match": None,
+            "stopped": True,
+            "charges": [charged("authorized", category="content")],
+        },
+        "charged_after_stop",
+        id="after STOP",
+    ),
+]
+
+
+class TestPendingAgainstOurRules:
+    """What is pending elsewhere and was never allowed here, with what its receipts say of it."""
+
+    @pytest.mark.parametrize(("story", "kind"), BARRED)
+    def test_is_found_with_its_amount_and_not_in_the_books(
+        self, story: dict[str, Any], kind: str
+    ) -> None:
+        book = given(told(**story, receipts=[])).book
+        found = only(book, FindingOpened)
+        (charge,) = only(book, ExchangeImported).charges
+        assert (found.kind, found.amount, found.charge) == (kind, charge.price, charge.charge)
+        assert not book.facts(ChargeAuthorized)
+        assert not book.facts(ChargeCaptured)
+
+    @pytest.mark.parametrize(("story", "kind"), BARRED)
+    @pytest.mark.parametrize("when", ["after", "before", "beside"])
+    def test_is_booked_as_if_told_so_once_it_was_billed(
+        self, story: dict[str, Any], kind: str, when: str
+    ) -> None:
+        receipt, pending = dlr(mt_id(BOOK, MO)), told(**story, receipts=[])
+        steps = {
+            "after": (pending, receipt),
+            "before": (receipt, pending),
+            "beside": (told(**story),),
+        }
+        book = given(*steps[when]).book
+        (charge,) = story["charges"]
+        billed = told(**{**story, "charges": [charge | {"state": "captured"}]})
+        as_told = only(given(billed).book, ChargeCaptured)
+        captured = only(book, ChargeCaptured)
+        assert captured.was == as_told.was == "unauthorized"
+        assert (captured.ref.merchant, captured.amounts) == (as_told.ref.merchant, as_told.amounts)
+        assert captured.mt == mt_id(BOOK, MO)
+        assert findings(book) == [kind]
+
+    def test_is_booked_once_however_much_is_reported(self) -> None:
+        story = told(**UNASKED, charges=[charged("authorized", category="content")], receipts=[])
+        mt = mt_id(BOOK, MO)
+        given(story, dlr(mt)).when(dlr(mt, billed="yes")).then(DeliveryReceived)
+
+    def test_is_not_booked_where_it_failed(self) -> None:
+        story = told(**UNASKED, charges=[charged("authorized", category="content")], receipts=[])
+        given(story).when(dlr(mt_id(BOOK, MO), "failed")).then(DeliveryReceived)
+
+    def test_above_a_cap_is_the_merchants_once_it_was_billed(self) -> None:
+        second = told(id="m-2", charges=[charged("authorized")], receipts=[])
+        mt = mt_id(BOOK, mo_id(BOOK, "kannel", "m-2"))
+        happened = given(told(), second, book=capped()).when(dlr(mt))
+        happened.then(DeliveryReceived, some(ChargeCaptured, was="unauthorized"))
+        assert happened.fact(ChargeCaptured).ref.merchant == "ludotel"
+
+    def test_reported_by_several_at_once_is_booked_once(self) -> None:
+        story = told(**UNASKED, charges=[charged("authorized", category="content")], receipts=[])
+        book, mt = given(story).book, mt_id(BOOK, MO)
+        overtaken(book, lambda: book.report(dlr(mt)), lambda: book.report(dlr(mt, billed="yes")))
+        assert len(book.facts(ChargeCaptured)) == 1
+
+    def test_balances(self) -> None:
+        story = told(**UNASKED, charges=[charged("authorized", category="content")])
+        lines = [line for fact in given(story).book.facts() for line in postings(fact)]
+        assert sum(line.debit for line in lines) == sum(line.credit for line in lines) == 1_250_000
 
 
 class TestRefused:

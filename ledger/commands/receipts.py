@@ -12,11 +12,12 @@ from ledger.facts.base import Draft, Recorded
 from ledger.facts.charges import ChargeAuthorized
 from ledger.facts.registry import REGISTRY, stored_name
 from ledger.facts.tags import TRADE, tag
-from ledger.facts.traffic import MtEmitted
+from ledger.facts.traffic import ExchangeImported, MtEmitted
 from ledger.log.rows import Interest, Query
 
 _EMITTED = frozenset({stored_name(MtEmitted)})
-_AUTHORIZED = frozenset({stored_name(ChargeAuthorized)})
+_OF_THE_EXCHANGE = frozenset({stored_name(ChargeAuthorized), stored_name(ExchangeImported)})
+"""The other leg, where the operator charges both; and what another platform said of this one."""
 
 
 class ChargeUnread(Learn):
@@ -55,8 +56,7 @@ class Report:
         if about is not None and about.charge is not None:
             query.append(Interest((tag("charge", about.charge),)))
             if about.mo is not None:
-                # The other leg of the same exchange, where the operator charges both.
-                query.append(Interest((tag("mo", about.mo),), _AUTHORIZED))
+                query.append(Interest((tag("mo", about.mo),), _OF_THE_EXCHANGE))
         return tuple(query)
 
     def decide(self, history: list[Recorded]) -> list[Draft]:

@@ -5,7 +5,7 @@ known; what our rules would have forbidden was never allowed by us, so it is rec
 without our leave, and found. What nobody may earn, nobody does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ledger.decisions import exchange as live
 from ledger.decisions import opt_out, receipt, spending, subscription
@@ -13,7 +13,7 @@ from ledger.decisions.answering import FingerprintOf
 from ledger.decisions.asked import Asked, says_stop, service_named, stop_word_after
 from ledger.decisions.effect import Receipt
 from ledger.decisions.finding import About, finding_id
-from ledger.decisions.imported_charges import take_charges
+from ledger.decisions.imported_charges import as_told, take_charges
 from ledger.decisions.legs import find
 from ledger.decisions.opt_out import EVERYTHING
 from ledger.decisions.recall import recall
@@ -30,7 +30,6 @@ from ledger.facts.traffic import (
     MoReceived,
     MtEmitted,
     MtRef,
-    ToldCharge,
 )
 from ledger.log.rows import Interest, Query
 from ledger.texts import segments
@@ -60,8 +59,8 @@ def take_over(
                 return live.again(mo, fact, history, fingerprint_of)
             return _told_again(exchange, told)
     exchange.received()
-    exchange.add(_as_told(exchange, told))
     sold = sold_here(exchange, told.match)
+    exchange.add(_as_told(exchange, asked, told, sold))
     _consent(exchange, asked, told, sold)
     _match(exchange, told, sold)
     take_charges(exchange, asked, told, sold)
@@ -96,7 +95,7 @@ def _about(exchange: Exchange) -> About:
     return About(mo.consumer, mo.short_code, mo.operator, mo=mo.mo, test=exchange.test)
 
 
-def _as_told(exchange: Exchange, told: Told) -> ExchangeImported:
+def _as_told(exchange: Exchange, asked: Asked, told: Told, sold: Sold) -> ExchangeImported:
     mo, match = exchange.mo, told.match
     return ExchangeImported(
         mo=mo.mo,
@@ -110,22 +109,10 @@ def _as_told(exchange: Exchange, told: Told) -> ExchangeImported:
         service=match.service if match else None,
         unmatched=told.unmatched,
         stopped=told.stopped,
-        charges=tuple(_charges(exchange, told)),
+        charges=tuple(as_told(exchange, asked, told, sold)),
         test=exchange.test,
         occurred_at=mo.occurred_at,
     )
-
-
-def _charges(exchange: Exchange, told: Told) -> Iterator[ToldCharge]:
-    for place, one in enumerate(told.charges):
-        yield ToldCharge(
-            charge=told_id(exchange, told.charges, place),
-            leg=one.leg,
-            price=one.price,
-            currency=one.currency,
-            tariff=one.tariff,
-            state=one.state,
-        )
 
 
 def _consent(exchange: Exchange, asked: Asked, told: Told, sold: Sold) -> None:

@@ -1,17 +1,20 @@
 """What another platform charged: judged by our rules, and booked by our terms.
 
 A charge that our rules would have forbidden was never allowed by us: where it was billed it is
-captured as *unauthorized*, and found. What nobody sold, nobody earns.
+captured as *unauthorized*, and found. While it is pending it is told with its terms, so that the
+receipt that says so can book it. What nobody sold, nobody earns.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
 from ledger.decisions.asked import Asked
 from ledger.decisions.charging import Purchase, booked
 from ledger.decisions.finding import About
-from ledger.decisions.imported_faults import Taking, by_receipts, faults
+from ledger.decisions.imported_faults import Taking, by_receipts, earned_by_nobody, faults
 from ledger.decisions.legs import find
 from ledger.decisions.story import Exchange
 from ledger.decisions.told import Sold, Told
@@ -22,12 +25,9 @@ from ledger.facts.charges import (
     ChargeReleased,
 )
 from ledger.facts.findings import FindingKind
+from ledger.facts.traffic import PendingTerms, ToldCharge
 from ledger.words import LocalDay, local_day
 
-_NOBODYS = frozenset[FindingKind](
-    {"unattributed", "charged_unmatched", "charged_after_stop", "sold_unknown", "billed_twice"}
-)
-"""What was charged and may be nobody's earning."""
 _LEFT_ALLOWED = frozenset[FindingKind](
     {"captured_without_receipt", "released_though_billed", "leg_not_booked"}
 )
@@ -40,22 +40,54 @@ def take_charges(exchange: Exchange, asked: Asked, told: Told, sold: Sold) -> No
         _take(Taking(exchange, asked, told, sold, place))
 
 
+def as_told(exchange: Exchange, asked: Asked, told: Told, sold: Sold) -> Iterator[ToldCharge]:
+    """Give each charge as it is told, a pending one with the terms to book it by."""
+    for place, one in enumerate(told.charges):
+        taking = Taking(exchange, asked, told, sold, place)
+        pending = _divided(taking).made if one.state == "authorized" else None
+        yield ToldCharge(
+            charge=taking.id,
+            leg=one.leg,
+            price=one.price,
+            currency=one.currency,
+            tariff=one.tariff,
+            state=one.state,
+            terms=pending
+            and PendingTerms(
+                ref=pending.ref, amounts=pending.amounts, captures_on=pending.captures_on
+            ),
+        )
+
+
+class _Divided(NamedTuple):
+    """A charge by our terms; `as_sold` if by those of what it was sold as."""
+
+    made: ChargeAuthorized | None
+    as_sold: bool
+
+
 def _take(taking: Taking) -> None:
-    purchase, state = taking.purchase(), taking.charged.state
-    kinds = [] if state == "refused" else faults(taking, purchase)
-    nobodys = not _NOBODYS.isdisjoint(kinds)
-    made = _booked(taking, purchase, nobodys=nobodys)
-    if made is None and not nobodys and state != "refused":
-        kinds.append("leg_not_booked")
-        made = _booked(taking, purchase, nobodys=True)
-    elif made is None:
-        kinds.append("leg_not_booked")
-    else:
+    made, as_sold = _divided(taking)
+    kinds: list[FindingKind] = []
+    if taking.charged.state != "refused":
+        kinds += faults(taking, taking.purchase())
+    if made is not None and as_sold:
         kinds += by_receipts(taking, made)
+    else:
+        kinds.append("leg_not_booked")
     if made is not None:
         _record(taking, made, allowed=_LEFT_ALLOWED.issuperset(kinds))
     for kind in kinds:
         _find(taking, kind)
+
+
+def _divided(taking: Taking) -> _Divided:
+    purchase, refused = taking.purchase(), taking.charged.state == "refused"
+    nobodys = not refused and earned_by_nobody(taking)
+    made = _booked(taking, purchase, nobodys=nobodys)
+    if made is not None or nobodys or refused:
+        return _Divided(made, as_sold=made is not None)
+    return _Divided(_booked(taking, purchase, nobodys=True), as_sold=False)
 
 
 def _booked(taking: Taking, purchase: Purchase | None, *, nobodys: bool) -> ChargeAuthorized | None:
@@ -158,7 +190,7 @@ def _find(taking: Taking, kind: FindingKind) -> None:
     if charged.state in {"released", "refused"} and kind != "released_though_billed":
         return
     mo = exchange.mo
-    amount = charged.price if charged.state == "captured" else None
+    amount = charged.price if charged.state in {"authorized", "captured"} else None
     about = About(
         consumer=mo.consumer,
         short_code=mo.short_code,

@@ -20,6 +20,11 @@ _AGAINST_RULES = frozenset(
     {"price_above_ceiling", "leg_not_charged_here", "subscriptions_only", "not_passed_on_whole"}
 )
 
+_NOBODYS = frozenset[FindingKind](
+    {"unattributed", "charged_unmatched", "charged_after_stop", "sold_unknown", "billed_twice"}
+)
+"""What was charged and may be nobody's earning."""
+
 
 class Taking(NamedTuple):
     """One charge on its way into the book."""
@@ -54,6 +59,11 @@ class Taking(NamedTuple):
         keyword = match.keyword if match and self.sold.service else None
         made = self.exchange.purchase(charged.leg, tariff, self.sold.service, keyword)
         return made._replace(price=charged.price)
+
+
+def earned_by_nobody(taking: Taking) -> bool:
+    """Tell whether a charge is nobody's earning, whatever else our rules say against it."""
+    return not _NOBODYS.isdisjoint([*_unasked(taking), *_repeated(taking)])
 
 
 def faults(taking: Taking, purchase: Purchase | None) -> list[FindingKind]:

@@ -5,12 +5,13 @@ on it when it was authorized. Every receipt is recorded once; a repeat changes n
 that contradicts an earlier one is recorded as such, and money that was captured stays.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ledger.decisions.effect import Receipt
 from ledger.decisions.settling import Place, chained, settle
 from ledger.decisions.standing import Charge, charge_of
+from ledger.decisions.unallowed import bill
 from ledger.facts.base import Draft, Fact
 from ledger.facts.registry import fact_id
 from ledger.facts.traffic import (
@@ -57,12 +58,18 @@ def receive(receipt: Receipt, known: Message, book: str, zone: str) -> list[Draf
     if _is_repeat(receipt, known):
         return []
     recorded = _record(receipt, known, known.emitted)
-    if known.charge is None:
-        return [recorded]
     cause = fact_id(book, type(recorded.fact), receipt.mt, recorded.n)
     whole = _of_the_whole(receipt, known, known.emitted)
-    follows = settle(whole, known.charge, known.facts, Place(book, zone))
+    follows = _settled(whole, known, known.emitted, Place(book, zone))
     return [recorded, *chained(follows, known.facts, known.exchange, cause)]
+
+
+def _settled(receipt: Receipt, known: Message, emitted: MtEmitted, place: Place) -> Sequence[Fact]:
+    """Decide what a receipt does to the charge that its message carries, if it carries one."""
+    if known.charge is not None:
+        return settle(receipt, known.charge, known.facts, place)
+    charge = emitted.ref.charge
+    return [] if charge is None else bill(receipt, charge, known.facts, place.zone)
 
 
 def _of_the_whole(receipt: Receipt, known: Message, emitted: MtEmitted) -> Receipt:

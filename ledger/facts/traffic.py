@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from ledger.facts.base import Consumer, Fact, HexId, Leg, Operator, Sealed, ShortCode, ShortId
-from ledger.money import Currency, Micros, Price
+from ledger.facts.charges import CaptureEvent, ChargeRef
+from ledger.money import Currency, Micros, Price, Waterfall
 from ledger.words import Instant
 
 Outcome = Literal["buffered", "delivered", "failed", "rejected"]
@@ -127,6 +128,16 @@ class DuplicateSuspected(Fact, frozen=True, kw_only=True, tag="duplicate_suspect
         return self.mo
 
 
+class PendingTerms(
+    Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
+):
+    """How a charge that is pending elsewhere is booked, should it be billed without our leave."""
+
+    ref: ChargeRef
+    amounts: Waterfall
+    captures_on: CaptureEvent
+
+
 class ToldCharge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """What another platform says that it charged, as it says so."""
 
@@ -137,6 +148,12 @@ class ToldCharge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     currency: Currency
     tariff: ShortId | None = None
     state: Literal["authorized", "captured", "released", "refused"]
+    terms: PendingTerms | None = None
+    """Where it is authorized and can be booked, since a receipt may still say that it was billed.
+
+    Whether our rules allowed it as well is told by its own `charge_authorized`, or by there being
+    none.
+    """
 
 
 class ExchangeImported(Fact, frozen=True, kw_only=True, tag="exchange_imported.v1"):

@@ -56,6 +56,7 @@ from ledger.facts.traffic import (
     MtEmitted,
     MtRef,
     MtSubmitted,
+    PendingTerms,
     ToldCharge,
 )
 from ledger.spans import Period
@@ -114,6 +115,18 @@ def trade_examples() -> Iterator[tuple[str, Fact]]:
     yield from (("full", fact) for fact in (*_notices(), *_findings(), *_refunds(), *_catalogue()))
     yield from (("wider", fact) for fact in (*_wider(), *_wider_charges(), *_wider_catalogue()))
     yield from (("full", fact) for fact in _imported())
+    yield "pending", _imported_pending()
+
+
+def _imported_pending() -> Fact:
+    """Give an exchange whose charge is pending, with the terms to book it by."""
+    terms = PendingTerms(ref=CHARGE_REF, amounts=AMOUNTS, captures_on="delivered")
+    charge = ToldCharge(
+        charge=CHARGE, leg="mt", price=3_000_000, currency="EUR", state="authorized", terms=terms
+    )
+    return ExchangeImported(
+        mo=MO, told=FACT, gateway="kannel", charges=(charge,), occurred_at=AT, **WHERE, **SOLD
+    )
 
 
 def _imported() -> Iterator[Fact]:
