@@ -30,7 +30,7 @@ from ledger.log.session import connect_async
 from ledger.rules.resolve import RuleBook
 from ledger.vault import MasterKey, MasterKeyMissing, WrongKey
 from projections import worker as projections_worker
-from projections.lease import RENEW_SECONDS, SECONDS, Lease
+from projections.lease import RENEW_SECONDS, Lease
 from projections.renewing import renew_quietly
 
 _log = logging.getLogger(__name__)
@@ -40,8 +40,8 @@ SWEEP_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
 """How soon to look again after something was done, for more may have followed from it."""
 RETRY_SECONDS = 1.0
-SILENT_SECONDS = SECONDS / 2
-"""How long an answer about a lease is waited for, so that it is given up before it runs out."""
+SPARED = 0.2
+"""The part of a lease in which what is under way ends, once the database has fallen silent."""
 
 
 class Setup(NamedTuple):
@@ -118,7 +118,7 @@ async def _held(share: Share, connection: AsyncConnection, stop: asyncio.Event) 
         asyncio.ensure_future(_follow(setup, book, end)),
     ]
     try:
-        await _keep(share.lease, connection, stop)
+        await keep(share.lease, connection, stop)
     finally:
         halt.set()
         end.set()
@@ -127,14 +127,16 @@ async def _held(share: Share, connection: AsyncConnection, stop: asyncio.Event) 
         await share.lease.leave(connection)
 
 
-async def _keep(lease: Lease, connection: AsyncConnection, stop: asyncio.Event) -> None:
-    """Renew a lease until it is lost or `stop` is set; a silent database loses it in the end."""
+async def keep(lease: Lease, connection: AsyncConnection, stop: asyncio.Event) -> None:
+    """Renew a lease until `stop` is set, it is lost, or a silent database lets it run out."""
     while not stop.is_set():
         try:
-            async with asyncio.timeout(SILENT_SECONDS):
+            async with asyncio.timeout(lease.left - SPARED * lease.seconds):
                 if not await lease.take(connection):
                     break
-        except (*AWAY, TimeoutError):
+        except (*AWAY, TimeoutError) as error:
+            if isinstance(error, TimeoutError):
+                _log.warning("%s: not renewed in time: another may have taken it over", lease.book)
             # The connection is of no more use: what is held is given up, and asked for again.
             await connection.close()
             return

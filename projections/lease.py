@@ -33,13 +33,13 @@ class Lease:
     def __init__(self, book: str, holder: str, seconds: float = SECONDS) -> None:
         self.book = book
         self.holder = holder
-        self._seconds = seconds
+        self.seconds = seconds
         self._until = 0.0
 
     @property
-    def is_held(self) -> bool:
-        """Whether it is still ours, as far as we can be sure."""
-        return monotonic() < self._until
+    def left(self) -> float:
+        """For how many seconds it is still ours, as far as we can be sure."""
+        return max(0.0, self._until - monotonic())
 
     async def take(self, connection: AsyncConnection) -> bool:
         """Take the lease, or renew it; tells whether it is ours now.
@@ -48,10 +48,10 @@ class Lease:
             psycopg.OperationalError: the database is away; what we hold lasts until it runs out.
         """
         asked = monotonic()
-        values = {"book": self.book, "holder": self.holder, "seconds": self._seconds}
+        values = {"book": self.book, "holder": self.holder, "seconds": self.seconds}
         await connection.execute(_HASTY)
         taken = (await connection.execute(_TAKE, values)).rowcount == 1
-        self._until = asked + self._seconds if taken else 0.0
+        self._until = asked + self.seconds if taken else 0.0
         return taken
 
     async def leave(self, connection: AsyncConnection) -> None:

@@ -12,6 +12,7 @@ from time import monotonic
 import psycopg
 import pytest
 
+from api import worker
 from ledger.log.session import connect, connect_async
 from projections import lease as leasing
 from projections.charges.table import PROJECTION as CHARGES
@@ -71,12 +72,12 @@ class TestLease:
             short = Lease("be", "one", seconds=0.01)
             async with await connect_async(database.app_url) as link:
                 found = [await one.take(link), await other.take(link), await one.take(link)]
-                found += [one.is_held, other.is_held]
+                found += [one.left > 0, other.left > 0]
                 await one.leave(link)
-                found += [one.is_held, await other.take(link), await one.take(link)]
+                found += [one.left > 0, await other.take(link), await one.take(link)]
                 assert await short.take(link)
                 await link.execute("SELECT pg_sleep(0.02)")
-                found += [short.is_held, await Lease("be", "other").take(link)]
+                found += [short.left > 0, await Lease("be", "other").take(link)]
                 await other.leave(link)
             return found
 
@@ -95,6 +96,26 @@ class TestLease:
                 return await Lease("fr", "other").take(link)
 
         assert not asyncio.run(story())
+
+
+class TestKeeping:
+    """A lease that is renewed while the book is worked on."""
+
+    def test_ends_before_another_may_begin_when_the_database_is_silent(
+        self, connection: psycopg.Connection, database: TestDatabase
+    ) -> None:
+        async def story() -> tuple[float, bool]:
+            lease = Lease("fr", "one", seconds=2.0)
+            async with await connect_async(database.app_url) as link:
+                await lease.take(link)
+                connection.execute("SELECT FROM leases WHERE book = 'fr' FOR UPDATE")
+                await worker.keep(lease, link, asyncio.Event())
+                return lease.left, link.closed
+
+        with connection.transaction():
+            left, closed = asyncio.run(story())
+        assert 0 < left < 1
+        assert closed
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hangs"])
