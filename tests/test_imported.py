@@ -411,6 +411,24 @@ class TestRepeated:
         assert (first.repeated, second.repeated) == (False, True)
         assert len(book.facts(MoReceived)) == 1
 
+    @pytest.mark.parametrize("text", ["JEU 42", "JEU 43"])
+    def test_after_its_key_was_destroyed_is_the_same_whatever_it_says(self, text: str) -> None:
+        book = given(told()).book
+        book.desk.keys.keys.clear()
+        happened = given(book=book).when(told(text=text))
+        happened.then()
+        (again,) = take_over(book, exchange(text=text))
+        assert isinstance(again, TakenOver)
+        assert again.repeated
+
+    def test_after_its_key_was_destroyed_with_another_end_is_found(self) -> None:
+        book = given(told()).book
+        book.desk.keys.keys.clear()
+        other = told(charges=[charged("released")], receipts=[])
+        given(book=book).when(other).refused(ConflictingDuplicate).left(
+            some(FindingOpened, kind="told_otherwise")
+        )
+
     def test_with_another_end_is_found_once(self) -> None:
         other = told(charges=[charged("released")], receipts=[])
         first = given(told()).when(other).refused(ConflictingDuplicate)

@@ -12,13 +12,13 @@ from ledger.commands.desk import (
     KeyWanted,
     Learn,
     Settled,
-    data_key_of,
 )
-from ledger.commands.incoming import IncomingMo, mo_of
+from ledger.commands.incoming import IncomingMo
+from ledger.commands.messages import Compared, asked_of, keys_of
 from ledger.commands.together import Together
 from ledger.commands.traffic import find_key
 from ledger.decisions import imported
-from ledger.decisions.asked import Asked, read
+from ledger.decisions.asked import Asked
 from ledger.decisions.refusals import (
     ConflictingDuplicate,
     Refusal,
@@ -30,10 +30,10 @@ from ledger.decisions.story import mo_id, mt_id
 from ledger.decisions.told import Told
 from ledger.facts.base import Draft, Recorded
 from ledger.facts.registry import Origin
-from ledger.facts.traffic import ConflictingDuplicateReceived, MoReceived
+from ledger.facts.traffic import MoReceived
 from ledger.log.batch import Outcome, Proposal
 from ledger.log.errors import LogOverloaded, RowRefused
-from ledger.vault import DataKeyId, fingerprint, utc_month
+from ledger.vault import DataKeyId, utc_month
 
 _UNKNOWN = (UnknownGateway, UnknownLink, RulesOutdated)
 
@@ -72,15 +72,12 @@ async def import_all(
     return [taking.done[at] for at in range(len(batch))]
 
 
-class _One:
-    """The decision on one exchange under `keys`."""
+class _One(Compared):
+    """The decision on one exchange under `keys`, at least those that `_keys_of` names."""
 
     def __init__(self, asked: Asked, told: Told, keys: Held) -> None:
-        mo, own = asked.mo, keys[_own_key(asked)]
+        super().__init__(asked, keys)
         self.told = told
-        self._keys = keys
-        named = fingerprint(own, mo.sender, mo.short_code, mo.text) if own else ""
-        self.asked = asked._replace(mo=mo._replace(fingerprint=named))
 
     def decide(self, history: list[Recorded]) -> list[Draft]:
         """Decide.
@@ -88,25 +85,20 @@ class _One:
         Raises:
             KeyWanted: a stored message can only be compared under a key that is not here.
         """
+        self.know(history)
         facts = [one.fact for one in history]
-        return imported.take_over(self.asked, self.told, facts, self._fingerprint_of)
+        return imported.take_over(self.asked, self.told, facts, self.fingerprint_of)
 
     def became(self, settled: Settled) -> TakenOver | Exception:
         """Tell whether the exchange stands there as it was told."""
         mo = self.asked.mo.mo
+        self.know(settled.facts)
         facts = [one.fact for one in settled.facts]
         received = next(one for one in facts if isinstance(one, MoReceived) and one.mo == mo)
-        same = self._fingerprint_of(received) in {received.fingerprint, None}
+        same = self.fingerprint_of(received) in {received.fingerprint, None}
         if same and imported.same_as_told(facts, mo, self.told):
             return TakenOver(mo, not settled.appended, settled.head)
         return ConflictingDuplicate(mo)
-
-    def _fingerprint_of(self, stored: MoReceived | ConflictingDuplicateReceived) -> str | None:
-        wanted, mo = data_key_of(stored), self.asked.mo
-        if wanted not in self._keys:
-            raise KeyWanted(wanted)
-        key = self._keys[wanted]
-        return fingerprint(key, mo.sender, mo.short_code, mo.text) if key else None
 
 
 class _Taking:
@@ -139,7 +131,7 @@ class _Taking:
             incoming = self._batch[at].incoming
             assert incoming.stated_at is not None, "an exchange says when it began"
             try:
-                asked[at] = read(*mo_of(self._desk, incoming, incoming.stated_at))
+                asked[at] = asked_of(self._desk, incoming, incoming.stated_at)
             except Refusal as refusal:
                 refused[at] = refusal
         return asked, refused
@@ -186,13 +178,9 @@ class _Taking:
             self.done[at] = one.became(deciding.settled(became))
 
 
-def _own_key(asked: Asked) -> DataKeyId:
-    return DataKeyId(asked.mo.consumer, utc_month(asked.mo.occurred_at), "text")
-
-
 def _keys_of(asked: Asked, told: Told) -> set[DataKeyId]:
     """Name the keys of the message and of its answer, which may lie in the next month."""
-    own = _own_key(asked)
+    own = keys_of(asked)[0]
     if told.sent is None:
         return {own}
     return {own, own._replace(month=utc_month(max(told.sent.sent_at, asked.mo.occurred_at)))}

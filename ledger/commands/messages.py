@@ -53,8 +53,8 @@ def keys_of(asked: Asked) -> list[DataKeyId]:
     return [own, own._replace(kind="consent")] if subscription.may_start(asked) else [own]
 
 
-class Message:
-    """The decision on one message under `keys`, which has at least those that `keys_of` names.
+class Compared:
+    """A message under `keys`, to be held against what is stored under its id.
 
     A key of None was destroyed, or never made.
     """
@@ -64,6 +64,34 @@ class Message:
         self.asked = asked._replace(mo=asked.mo._replace(fingerprint=own))
         self.keys = keys
         self._names: dict[_Written, str] = {}
+
+    def know(self, stored: Iterable[Recorded]) -> None:
+        """Take in what is stored, before it is compared."""
+        self._names.update(_names(stored))
+
+    def fingerprint_of(self, stored: MoReceived | ConflictingDuplicateReceived) -> str | None:
+        """Give this message's fingerprint under the key of a stored one; None once that is gone.
+
+        Raises:
+            KeyWanted: that key is not here.
+        """
+        key = self.key(data_key_of(stored))
+        name = self._names.get(_written(stored))
+        return _fingerprint(key if _opens(key, name, stored.text) else None, self.asked.mo)
+
+    def key(self, wanted: DataKeyId) -> bytes | None:
+        """Give a key.
+
+        Raises:
+            KeyWanted: it is not here.
+        """
+        if wanted not in self.keys:
+            raise KeyWanted(wanted)
+        return self.keys[wanted]
+
+
+class Message(Compared):
+    """The decision on one message under `keys`, at least those that `keys_of` names."""
 
     @property
     def query(self) -> Query:
@@ -76,8 +104,8 @@ class Message:
         Raises:
             KeyWanted: a stored message can only be compared under a key that is not here.
         """
-        self._names.update(_names(history))
-        return exchange.receive(self.asked, [one.fact for one in history], self._fingerprint_of)
+        self.know(history)
+        return exchange.receive(self.asked, [one.fact for one in history], self.fingerprint_of)
 
     def answer(self, settled: Settled) -> Answer:
         """Tell from the stored facts what the gateway is answered.
@@ -89,20 +117,10 @@ class Message:
         mo = self.asked.mo.mo
         before = next(_messages(mo, settled.history), None)
         if before is not None:
-            self._names.update(_names(settled.facts))
-            if self._fingerprint_of(before) not in {before.fingerprint, None}:
+            self.know(settled.facts)
+            if self.fingerprint_of(before) not in {before.fingerprint, None}:
                 raise ConflictingDuplicate(mo)
-        return told(mo, settled, self._key)
-
-    def _fingerprint_of(self, stored: MoReceived | ConflictingDuplicateReceived) -> str | None:
-        key = self._key(data_key_of(stored))
-        name = self._names.get(_written(stored))
-        return _fingerprint(key if _opens(key, name, stored.text) else None, self.asked.mo)
-
-    def _key(self, wanted: DataKeyId) -> bytes | None:
-        if wanted not in self.keys:
-            raise KeyWanted(wanted)
-        return self.keys[wanted]
+        return told(mo, settled, self.key)
 
 
 def told(mo: str, settled: Settled, key_of: Callable[[DataKeyId], bytes | None]) -> Answer:
