@@ -390,6 +390,21 @@ class TestRefused:
         given().when(told(smsc="nobody")).refused(UnknownLink).left()
 
 
+class TestFailed:
+    """What no decision can be made on."""
+
+    @pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+    def test_leaves_the_others(self, at: str) -> None:
+        # At the end of the last year there is no tomorrow, and before the first no yesterday.
+        book = in_memory()
+        lines = [exchange(id="a"), exchange(id="b", sent_at=at, receipts=[]), exchange(id="c")]
+        first, bad, last = take_over(book, *lines)
+        assert isinstance(first, TakenOver)
+        assert isinstance(bad, Exception)
+        assert isinstance(last, TakenOver)
+        assert len(book.facts(MoReceived)) == 2
+
+
 class TestRepeated:
     """The same message told again."""
 

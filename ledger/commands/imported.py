@@ -21,7 +21,6 @@ from ledger.decisions import imported
 from ledger.decisions.asked import Asked
 from ledger.decisions.refusals import (
     ConflictingDuplicate,
-    Refusal,
     RulesOutdated,
     UnknownGateway,
     UnknownLink,
@@ -132,8 +131,8 @@ class _Taking:
             assert incoming.stated_at is not None, "an exchange says when it began"
             try:
                 asked[at] = asked_of(self._desk, incoming, incoming.stated_at)
-            except Refusal as refusal:
-                refused[at] = refusal
+            except Exception as why:  # noqa: BLE001 - whatever it is, it is that line's own
+                refused[at] = why
         return asked, refused
 
     async def _ensure_keys(self, asked: Mapping[int, Asked]) -> None:
