@@ -461,6 +461,16 @@ class TestRepeated:
         first.left(ConflictingDuplicateReceived)
         given(book=first.book).when(other).refused(ConflictingDuplicate).left()
 
+    def test_under_the_id_of_many_others_is_one_more_conflict(self) -> None:
+        # Each was sealed under its own consumer's key, and it is held against all of them.
+        others = [told(sender=f"alias-{n}") for n in range(2, 9)]
+        book = given(told()).book
+        for other in others:
+            given(book=book).when(other).refused(ConflictingDuplicate)
+        given(book=book).when(told(sender="alias-9")).refused(ConflictingDuplicate).left(
+            ConflictingDuplicateReceived
+        )
+
     def test_that_was_decided_here_is_found(self) -> None:
         book = in_memory()
         book.receive(mo("JEU 42"))

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ledger.commands.desk import (
-    ATTEMPTS,
     CatalogueMoved,
     Deciding,
     Desk,
@@ -15,7 +14,7 @@ from ledger.commands.desk import (
 )
 from ledger.commands.incoming import IncomingMo
 from ledger.commands.messages import Compared, asked_of, keys_of
-from ledger.commands.together import Together
+from ledger.commands.together import Together, take_all
 from ledger.commands.traffic import find_key
 from ledger.decisions import imported
 from ledger.decisions.asked import Asked
@@ -31,7 +30,7 @@ from ledger.facts.base import Draft, Recorded
 from ledger.facts.registry import Origin
 from ledger.facts.traffic import MoReceived
 from ledger.log.batch import Outcome, Proposal
-from ledger.log.errors import LogOverloaded, RowRefused
+from ledger.log.errors import RowRefused
 from ledger.vault import DataKeyId, utc_month
 
 _UNKNOWN = (UnknownGateway, UnknownLink, RulesOutdated)
@@ -61,13 +60,7 @@ async def import_all(
         LogOverloaded, LogUnavailable: as `receive_all`.
     """
     taking = _Taking(desk, batch, origin)
-    idle = 0
-    while taking.left:
-        before = len(taking.left)
-        await taking.go_on()
-        idle = idle + 1 if len(taking.left) == before else 0
-        if idle >= ATTEMPTS:
-            raise LogOverloaded("what was read kept changing")
+    await take_all(taking)
     return [taking.done[at] for at in range(len(batch))]
 
 
@@ -107,7 +100,7 @@ class _Taking:
         self._desk = desk
         self._batch = batch
         self._origin = origin
-        self._held: Held = {}
+        self.held: Held = {}
         self.done: dict[int, TakenOver | Exception] = {}
         self.left = list(range(len(batch)))
 
@@ -119,7 +112,7 @@ class _Taking:
             asked, refused = self._asked()
         self.done |= refused
         await self._ensure_keys(asked)
-        told = {at: _One(one, self._batch[at].told, self._held) for at, one in asked.items()}
+        told = {at: _One(one, self._batch[at].told, self.held) for at, one in asked.items()}
         await self._settle(list(told.items()))
         self.left = [at for at in self.left if at not in self.done]
 
@@ -138,15 +131,15 @@ class _Taking:
     async def _ensure_keys(self, asked: Mapping[int, Asked]) -> None:
         wanted: dict[DataKeyId, str | None] = {}
         for at, one in asked.items():
-            for key in _keys_of(one, self._batch[at].told) - self._held.keys():
+            for key in _keys_of(one, self._batch[at].told) - self.held.keys():
                 wanted.setdefault(key, self._batch[at].incoming.sender)
         if wanted:
-            self._held |= await self._desk.keys.ensure_all(wanted)
+            self.held |= await self._desk.keys.ensure_all(wanted)
 
     async def _settle(self, ready: Sequence[tuple[int, _One]]) -> None:
         if not ready:
             return
-        made = [Deciding(self._desk, one.decide, self._origin, self._held) for _, one in ready]
+        made = [Deciding(self._desk, one.decide, self._origin, self.held) for _, one in ready]
         queries = [imported.rests_on(one.asked) for _, one in ready]
         proposals = [Proposal(query, one.rows) for query, one in zip(queries, made, strict=True)]
         together = Together(proposals, (Learn,))
@@ -168,7 +161,7 @@ class _Taking:
         self, at: int, one: _One, deciding: Deciding, became: Outcome | Exception
     ) -> None:
         if isinstance(became, KeyWanted):
-            await find_key(self._desk, self._held, became)
+            await find_key(self._desk, self.held, became)
         elif isinstance(became, CatalogueMoved):
             await self._desk.refresh()
         elif isinstance(became, Exception):
