@@ -114,7 +114,8 @@ async def _opened(stack: AsyncExitStack, setup: Setup, stop: asyncio.Event) -> B
 def _spare_the_old() -> None:
     """Keep the collector away from what lives as long as the process, and from single requests.
 
-    A full collection looks at every object: some 50 ms, in which nobody is answered.
+    A full collection looks at every object: 32 to 64 ms for the 128,000 of an API with one book, as
+    measured on two cores, in which nobody is answered.
     """
     gc.collect()
     gc.freeze()
