@@ -38,6 +38,18 @@ FILE = [
     exchange(8, charges=[{**PAID, "state": "authorized"}], receipts=[]),
     receipt(8),
     exchange(9, charges=[{**PAID, "price": {"amount": "3.00", "currency": "USD"}}]),
+    receipt(10),
+    exchange(10, charges=[{**PAID, "state": "authorized"}], receipts=[]),
+    exchange(11, charges=[{**PAID, "state": "released"}, PAID], receipts=[]),
+    receipt(11, billed="yes"),
+    exchange(
+        12,
+        match=None,
+        unmatched="unknown_keyword",
+        charges=[{**TAXED, "state": "authorized"}],
+        receipts=[],
+    ),
+    receipt(12),
     exchange(1),
 ]
 
@@ -52,7 +64,7 @@ class TestExchanges:
 
     def test_are_taken_and_found_through_every_projection(self, importing: Importing) -> None:
         told = importing.obole("import", str(importing.file(ndjson(FILE))), "--json").json
-        assert (told["recorded"], told["repeated"], told["rejected"]) == (10, 1, 0)
+        assert (told["recorded"], told["repeated"], told["rejected"]) == (16, 1, 0)
         with connect(importing.database.app_url) as connection:
             engine = Engine(connection, "fr")
             engine.catch_up()
@@ -60,7 +72,8 @@ class TestExchanges:
             kinds = answer(connection, "fr", findings.by_kind()).value
             assert {one.kind: one.open for one in kinds} == {
                 "billed_twice": 1,
-                "charged_unmatched": 1,
+                "captured_without_receipt": 1,
+                "charged_unmatched": 2,
                 "charged_after_stop": 1,
                 "price_not_in_force": 1,
                 "sold_unknown": 1,
@@ -78,10 +91,10 @@ class TestExchanges:
                 " GROUP BY account, party HAVING sum(credit - debit) <> 0"
             )
             found = {(account, party): int(micros) for account, party, micros in rows}
-        # Ludotel earns of 1, 2 and 8, 1.00 each, and of 5 two thirds of that. Nobody earns the
-        # second charge of 2, nor 3, 4 and 6: of each the operator owes 1.25.
-        assert found["merchant_accrued", "ludotel"] == 3_666_667
-        assert found["unattributed", "20801"] == 5_000_000
+        # Ludotel earns of 1, 2, 8, 10 and 11, 1.00 each, and of 5 two thirds of that. Nobody earns
+        # the second charge of 2, nor 3, 4, 6 and 12: of each the operator owes 1.25.
+        assert found["merchant_accrued", "ludotel"] == 5_666_667
+        assert found["unattributed", "20801"] == 6_250_000
         assert sum(found.values()) == 0
 
     def test_by_several_processes_are_the_same(self, importing: Importing) -> None:
