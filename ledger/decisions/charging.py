@@ -21,7 +21,7 @@ from ledger.facts.charges import (
     ChargeRefused,
     ChargeRule,
 )
-from ledger.money import FixedAmount, ImpossibleSplit, Rate, split
+from ledger.money import FixedAmount, ImpossibleSplit, Rate, Waterfall, split
 from ledger.rules.inforce import CaptureNotSet, CodeRange, Rules, TaxRateUnknown
 from ledger.words import LocalDay, derived_id, local_day
 
@@ -109,9 +109,8 @@ def charge(
     terms = _forbidden(purchase, rules) or _terms(purchase, basis.catalogue, rules)
     if isinstance(terms, Refusal):
         return _refused(purchase, terms, basis)
-    theirs = terms.merchant.fact.share if terms.merchant else NOBODYS
     try:
-        amounts = split(purchase.price, terms.tax, terms.operator.fact.share, theirs)
+        amounts = _divided(purchase.price, terms)
     except ImpossibleSplit:
         return _refused(purchase, Refusal("impossible_split"), basis)
     if purchase.service and rules.withheld(purchase.service.category, amounts):
@@ -119,14 +118,7 @@ def charge(
     if found := _capped(purchase, rules, before):
         why = Refusal("spending_cap", found.cap.amount, found.cap.name, found.spent)
         return _refused(purchase, why, basis)
-    return ChargeAuthorized(
-        ref=_ref(purchase, terms, rules.acting, basis.rules_fact),
-        amounts=amounts,
-        currency=purchase.tariff.fact.currency,
-        captures_on=terms.captures_on,
-        value_day=local_day(purchase.occurred_at, rules.zone),
-        occurred_at=purchase.occurred_at,
-    )
+    return _authorized(purchase, terms, amounts, basis)
 
 
 def booked(
@@ -140,14 +132,24 @@ def booked(
     terms = _terms_of(purchase, basis, category, nobodys=nobodys)
     if terms is None:
         return None
-    theirs = terms.merchant.fact.share if terms.merchant else NOBODYS
     try:
-        amounts = split(purchase.price, terms.tax, terms.operator.fact.share, theirs)
+        amounts = _divided(purchase.price, terms)
     except ImpossibleSplit:
         return None
     whose = purchase._replace(service=None, keyword=None) if nobodys else purchase
+    return _authorized(whose, terms, amounts, basis)
+
+
+def _divided(price: int, terms: Terms) -> Waterfall:
+    theirs = terms.merchant.fact.share if terms.merchant else NOBODYS
+    return split(price, terms.tax, terms.operator.fact.share, theirs)
+
+
+def _authorized(
+    purchase: Purchase, terms: Terms, amounts: Waterfall, basis: Basis
+) -> ChargeAuthorized:
     return ChargeAuthorized(
-        ref=_ref(whose, terms, basis.rules.acting, basis.rules_fact),
+        ref=_ref(purchase, terms, basis.rules.acting, basis.rules_fact),
         amounts=amounts,
         currency=purchase.tariff.fact.currency,
         captures_on=terms.captures_on,

@@ -96,7 +96,8 @@ def _about(exchange: Exchange) -> About:
 
 
 def _as_told(exchange: Exchange, asked: Asked, told: Told, sold: Sold) -> ExchangeImported:
-    mo, match = exchange.mo, told.match
+    mo = exchange.mo
+    keyword, merchant, service = told.sold_as
     return ExchangeImported(
         mo=mo.mo,
         told=told.name,
@@ -104,9 +105,9 @@ def _as_told(exchange: Exchange, asked: Asked, told: Told, sold: Sold) -> Exchan
         consumer=mo.consumer,
         short_code=mo.short_code,
         operator=mo.operator,
-        keyword=match.keyword if match else None,
-        merchant=match.merchant if match else None,
-        service=match.service if match else None,
+        keyword=keyword,
+        merchant=merchant,
+        service=service,
         unmatched=told.unmatched,
         stopped=told.stopped,
         charges=tuple(as_told(exchange, asked, told, sold)),
@@ -210,7 +211,7 @@ def _report(exchange: Exchange, told: Told, one: Receipt, mt: str) -> None:
 
 
 def _emitted(exchange: Exchange, told: Told, sent: ToldSent, sold: Sold) -> MtEmitted:
-    mo, tariff, match = exchange.mo, sold.tariff, told.match
+    mo, tariff, (_, merchant, service) = exchange.mo, sold.tariff, told.sold_as
     place = carried(told.charges, "mt")
     charged = place is not None and tariff is not None
     free = exchange.known.rules.free_billing_code
@@ -222,15 +223,15 @@ def _emitted(exchange: Exchange, told: Told, sent: ToldSent, sold: Sold) -> MtEm
             consumer=mo.consumer,
             short_code=mo.short_code,
             operator=mo.operator,
-            merchant=match.merchant if match else None,
-            service=match.service if match else None,
+            merchant=merchant,
+            service=service,
             charge=None if place is None else told_id(exchange, told.charges, place),
             test=exchange.test,
         ),
         kind=sent.kind,
         billing_code=tariff.fact.billing_code if charged and tariff else free,
-        tariff=tariff.fact.tariff if tariff and match else None,
-        tariff_version=tariff.id if tariff and match else None,
+        tariff=tariff.fact.tariff if tariff and told.match else None,
+        tariff_version=tariff.id if tariff and told.match else None,
         parts=segments(sent.text).parts,
         occurred_at=max(sent.sent_at, mo.occurred_at),
     )

@@ -56,6 +56,12 @@ class Told(NamedTuple):
     receipts: tuple[Receipt, ...]
 
     @property
+    def sold_as(self) -> tuple[str | None, str | None, str | None]:
+        """Keyword, merchant and service, each none where nothing matched."""
+        match = self.match
+        return (match.keyword, match.merchant, match.service) if match else (None, None, None)
+
+    @property
     def name(self) -> str:
         """Name what was told, texts aside, so that the same again is known from something else."""
         match = self.match and (self.match.keyword, self.match.merchant, self.match.service)
