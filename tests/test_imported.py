@@ -1,13 +1,10 @@
 """Exchanges that another platform decided: recorded as they were, and judged, not refused."""
 
-from typing import Any
-
 import pytest
 
 from ledger.commands.imported import TakenOver
-from ledger.decisions.refusals import ConflictingDuplicate, UnknownGateway, UnknownLink
-from ledger.decisions.story import mo_id, mt_id
-from ledger.facts.base import Fact
+from ledger.decisions.refusals import UnknownGateway, UnknownLink
+from ledger.decisions.story import mt_id
 from ledger.facts.charges import (
     ChargeAuthorized,
     ChargeCaptured,
@@ -17,7 +14,6 @@ from ledger.facts.charges import (
 from ledger.facts.consent import OptedOut, OptOutLifted
 from ledger.facts.findings import FindingOpened
 from ledger.facts.traffic import (
-    ConflictingDuplicateReceived,
     DeliveryReceived,
     ExchangeImported,
     KeywordMatched,
@@ -27,12 +23,21 @@ from ledger.facts.traffic import (
 )
 from ledger.money import Waterfall
 from ledger.postings import postings
-from ledger.rules.inforce import Cap
-from ledger.spans import Window
-from tests.support.book import Book, ChangedRules, in_memory, overtaken
-from tests.support.builders import BOOK, CHEAP, FREE, dlr, mo
+from tests.support.book import in_memory
+from tests.support.builders import BOOK, CHEAP, FREE, mo
 from tests.support.given import given, some
-from tests.support.told import DELIVERED, MO, QUIZ, charged, exchange, take_over, told
+from tests.support.told import (
+    DELIVERED,
+    MO,
+    QUIZ,
+    capped,
+    charged,
+    exchange,
+    findings,
+    only,
+    take_over,
+    told,
+)
 
 WHOLE = (
     MoReceived,
@@ -43,16 +48,6 @@ WHOLE = (
     MtEmitted,
     DeliveryReceived,
 )
-
-
-def findings(book: Book) -> list[str]:
-    """Give the kinds of what was found, in order."""
-    return [one.kind for one in book.facts(FindingOpened) if isinstance(one, FindingOpened)]
-
-
-def only(book: Book, kind: type[Fact]) -> Any:  # noqa: ANN401 - a fact of that kind
-    (found,) = book.facts(kind)
-    return found
 
 
 class TestTakeOver:
@@ -89,41 +84,6 @@ class TestTakeOver:
             *WHOLE[:4], some(ChargeReleased, reason="failed"), MtEmitted, DeliveryReceived
         )
 
-    def test_of_one_that_is_pending_lets_its_receipt_capture_it(self) -> None:
-        pending = told(charges=[charged("authorized")], receipts=[])
-        given(pending).when(dlr(mt_id(BOOK, MO))).then(DeliveryReceived, ChargeCaptured)
-
-    def test_of_one_that_is_pending_though_delivered_lets_its_own_receipt_capture_it(self) -> None:
-        book = given(told(charges=[charged("authorized")])).book
-        captured, reported = only(book, ChargeCaptured), only(book, DeliveryReceived)
-        assert (captured.was, captured.mt) == ("authorized", mt_id(BOOK, MO))
-        assert captured.occurred_at == reported.occurred_at
-        assert findings(book) == []
-        given(book=book).when(dlr(mt_id(BOOK, MO))).then()
-
-    def test_of_one_that_is_pending_though_failed_lets_its_own_receipt_release_it(self) -> None:
-        failed = {"outcome": "failed", "occurred_at": "2026-07-10T10:01:00Z"}
-        book = given(told(charges=[charged("authorized")], receipts=[failed])).book
-        assert only(book, ChargeReleased).reason == "failed"
-
-    def test_of_a_part_of_one_that_is_pending_waits_for_the_rest(self) -> None:
-        parts = [DELIVERED | {"part": 1}, DELIVERED | {"part": 2}]
-        long = {"text": "M" * 200}
-        one = told(mt=long, charges=[charged("authorized")], receipts=parts[:1])
-        both = told(mt=long, charges=[charged("authorized")], receipts=parts)
-        assert not given(one).book.facts(ChargeCaptured)
-        assert len(given(both).book.facts(ChargeCaptured)) == 1
-
-    @pytest.mark.parametrize("state", ["authorized", "released", "captured"])
-    def test_joins_the_receipt_that_came_before_it(self, state: str) -> None:
-        before = dlr(mt_id(BOOK, MO), billed="yes")
-        story = told(charges=[charged(state)], receipts=[])
-        first, then = given(before, story).book, given(story, before).book
-        assert only(first, DeliveryReceived).billed == "yes"
-        assert only(first, ChargeCaptured).ref == only(then, ChargeCaptured).ref
-        assert findings(first) == findings(then)
-        given(book=first).when(before).then()
-
     def test_of_one_that_was_refused_says_so(self) -> None:
         story = told(charges=[charged("refused")], receipts=[])
         given().when(story).then(
@@ -147,19 +107,6 @@ class TestTakeOver:
         given(told(), book=capped()).when(mo("JEU", gateway_message_id="m-2")).then(
             MoReceived, KeywordMatched, some(ChargeRefused, rule="spending_cap"), MtEmitted
         )
-
-
-CAP = Cap(
-    name="a day",
-    amount=5_000_000,
-    counted_per="consumer",
-    window=Window(kind="rolling", n=1, unit="day"),
-)
-
-
-def capped() -> Book:
-    """Give a book in which a consumer may spend 5.00 a day."""
-    return in_memory(rules=ChangedRules(caps=(CAP,), notices=()))
 
 
 class TestJudged:
@@ -210,22 +157,6 @@ class TestJudged:
 
     def test_a_second_attempt_after_one_that_failed_is_none(self) -> None:
         assert findings(given(told(charges=[charged("released"), charged()])).book) == []
-
-    @pytest.mark.parametrize("first", ["released", "authorized"])
-    @pytest.mark.parametrize("receipts", [[], [DELIVERED]])
-    def test_a_second_attempt_that_was_billed_is_what_the_message_carries(
-        self, first: str, receipts: list[dict[str, str]]
-    ) -> None:
-        book = given(told(charges=[charged(first), charged()], receipts=receipts)).book
-        captured = only(book, ChargeCaptured)
-        assert only(book, MtEmitted).ref.charge == captured.ref.charge
-        given(book=book).when(dlr(mt_id(BOOK, MO), billed="yes")).then(DeliveryReceived)
-        assert only(book, ChargeCaptured).ref.merchant == "ludotel"
-
-    def test_a_second_attempt_that_is_pending_is_what_its_receipt_captures(self) -> None:
-        story = told(charges=[charged("released"), charged("authorized")], receipts=[])
-        happened = given(story).when(dlr(mt_id(BOOK, MO)))
-        happened.then(DeliveryReceived, some(ChargeCaptured, was="authorized"))
 
     def test_another_price_than_the_tariff(self) -> None:
         price = {"amount": "4.50", "currency": "EUR"}
@@ -292,94 +223,6 @@ class TestJudged:
         assert sum(line.debit for line in lines) == sum(line.credit for line in lines) > 0
 
 
-UNASKED: dict[str, Any] = {"match": None, "unmatched": "unknown_keyword"}
-BARRED = [
-    pytest.param(
-        {**UNASKED, "charges": [charged("authorized", category="content")]},
-        "charged_unmatched",
-        id="unmatched",
-    ),
-    pytest.param(
-        {"charges": [charged("authorized", price={"amount": "4.50", "currency": "EUR"})]},
-        "price_not_in_force",
-        id="priced otherwise",
-    ),
-    pytest.param(
-        {
-            "text": "STOP",
-            "match": None,
-            "stopped": True,
-            "charges": [charged("authorized", category="content")],
-        },
-        "charged_after_stop",
-        id="after STOP",
-    ),
-]
-
-
-class TestPendingAgainstOurRules:
-    """What is pending elsewhere and was never allowed here, with what its receipts say of it."""
-
-    @pytest.mark.parametrize(("story", "kind"), BARRED)
-    def test_is_found_with_its_amount_and_not_in_the_books(
-        self, story: dict[str, Any], kind: str
-    ) -> None:
-        book = given(told(**story, receipts=[])).book
-        found = only(book, FindingOpened)
-        (charge,) = only(book, ExchangeImported).charges
-        assert (found.kind, found.amount, found.charge) == (kind, charge.price, charge.charge)
-        assert not book.facts(ChargeAuthorized)
-        assert not book.facts(ChargeCaptured)
-
-    @pytest.mark.parametrize(("story", "kind"), BARRED)
-    @pytest.mark.parametrize("when", ["after", "before", "beside"])
-    def test_is_booked_as_if_told_so_once_it_was_billed(
-        self, story: dict[str, Any], kind: str, when: str
-    ) -> None:
-        receipt, pending = dlr(mt_id(BOOK, MO)), told(**story, receipts=[])
-        steps = {
-            "after": (pending, receipt),
-            "before": (receipt, pending),
-            "beside": (told(**story),),
-        }
-        book = given(*steps[when]).book
-        (charge,) = story["charges"]
-        billed = told(**{**story, "charges": [charge | {"state": "captured"}]})
-        as_told = only(given(billed).book, ChargeCaptured)
-        captured = only(book, ChargeCaptured)
-        assert captured.was == as_told.was == "unauthorized"
-        assert (captured.ref.merchant, captured.amounts) == (as_told.ref.merchant, as_told.amounts)
-        assert captured.mt == mt_id(BOOK, MO)
-        assert findings(book) == [kind]
-
-    def test_is_booked_once_however_much_is_reported(self) -> None:
-        story = told(**UNASKED, charges=[charged("authorized", category="content")], receipts=[])
-        mt = mt_id(BOOK, MO)
-        given(story, dlr(mt)).when(dlr(mt, billed="yes")).then(DeliveryReceived)
-
-    def test_is_not_booked_where_it_failed(self) -> None:
-        story = told(**UNASKED, charges=[charged("authorized", category="content")], receipts=[])
-        given(story).when(dlr(mt_id(BOOK, MO), "failed")).then(DeliveryReceived)
-
-    def test_above_a_cap_is_the_merchants_once_it_was_billed(self) -> None:
-        second = told(id="m-2", charges=[charged("authorized")], receipts=[])
-        mt = mt_id(BOOK, mo_id(BOOK, "kannel", "m-2"))
-        happened = given(told(), second, book=capped()).when(dlr(mt))
-        happened.then(DeliveryReceived, some(ChargeCaptured, was="unauthorized"))
-        assert happened.fact(ChargeCaptured).ref.merchant == "ludotel"
-
-    def test_reported_by_several_at_once_is_booked_once(self) -> None:
-        story = told(**UNASKED, charges=[charged("authorized", category="content")], receipts=[])
-        book, mt = given(story).book, mt_id(BOOK, MO)
-        overtaken(book, lambda: book.report(dlr(mt)), lambda: book.report(dlr(mt, billed="yes")))
-        assert len(book.facts(ChargeCaptured)) == 1
-
-    def test_balances(self) -> None:
-        story = told(**UNASKED, charges=[charged("authorized", category="content")])
-        lines = [line for fact in given(story).book.facts() for line in postings(fact)]
-        assert sum(line.debit for line in lines) == sum(line.credit for line in lines) == 1_250_000
-
-
 class TestRefused:
     """What nobody can place."""
 
@@ -403,112 +246,3 @@ class TestFailed:
         assert isinstance(bad, Exception)
         assert isinstance(last, TakenOver)
         assert len(book.facts(MoReceived)) == 2
-
-
-class TestRepeated:
-    """The same message told again."""
-
-    def test_changes_nothing(self) -> None:
-        happened = given(told()).when(told())
-        happened.then()
-
-    def test_says_so(self) -> None:
-        book = given(told()).book
-        (again,) = take_over(book, exchange())
-        assert isinstance(again, TakenOver)
-        assert again.repeated
-
-    def test_in_one_batch_is_one(self) -> None:
-        book = in_memory()
-        first, second = take_over(book, exchange(), exchange())
-        assert isinstance(first, TakenOver)
-        assert isinstance(second, TakenOver)
-        assert (first.repeated, second.repeated) == (False, True)
-        assert len(book.facts(MoReceived)) == 1
-
-    @pytest.mark.parametrize("text", ["JEU 42", "JEU 43"])
-    def test_after_its_key_was_destroyed_is_the_same_whatever_it_says(self, text: str) -> None:
-        book = given(told()).book
-        book.desk.keys.keys.clear()
-        happened = given(book=book).when(told(text=text))
-        happened.then()
-        (again,) = take_over(book, exchange(text=text))
-        assert isinstance(again, TakenOver)
-        assert again.repeated
-
-    def test_after_its_key_was_destroyed_with_another_end_is_found(self) -> None:
-        book = given(told()).book
-        book.desk.keys.keys.clear()
-        other = told(charges=[charged("released")], receipts=[])
-        given(book=book).when(other).refused(ConflictingDuplicate).left(
-            some(FindingOpened, kind="told_otherwise")
-        )
-
-    def test_with_another_end_is_found_once(self) -> None:
-        other = told(charges=[charged("released")], receipts=[])
-        first = given(told()).when(other).refused(ConflictingDuplicate)
-        first.left(some(FindingOpened, kind="told_otherwise"))
-        given(book=first.book).when(other).refused(ConflictingDuplicate).left()
-
-    def test_with_another_text_is_kept_as_a_conflict(self) -> None:
-        given(told()).when(told(text="JEU 43")).refused(ConflictingDuplicate).left(
-            ConflictingDuplicateReceived
-        )
-
-    def test_with_another_text_and_end_is_one_conflict_however_often(self) -> None:
-        other = told(text="JEU 43", charges=[charged("released")], receipts=[])
-        first = given(told()).when(other).refused(ConflictingDuplicate)
-        first.left(ConflictingDuplicateReceived)
-        given(book=first.book).when(other).refused(ConflictingDuplicate).left()
-
-    def test_under_the_id_of_many_others_is_one_more_conflict(self) -> None:
-        # Each was sealed under its own consumer's key, and it is held against all of them.
-        others = [told(sender=f"alias-{n}") for n in range(2, 9)]
-        book = given(told()).book
-        for other in others:
-            given(book=book).when(other).refused(ConflictingDuplicate)
-        given(book=book).when(told(sender="alias-9")).refused(ConflictingDuplicate).left(
-            ConflictingDuplicateReceived
-        )
-
-    def test_that_was_decided_here_is_found(self) -> None:
-        book = in_memory()
-        book.receive(mo("JEU 42"))
-        given(book=book).when(told()).refused(ConflictingDuplicate).left(
-            some(FindingOpened, kind="told_otherwise")
-        )
-
-
-class TestRaced:
-    """What comes between reading and writing."""
-
-    def test_by_itself_happens_once(self) -> None:
-        book = in_memory()
-        overtaken(book, lambda: take_over(book, exchange()), lambda: take_over(book, exchange()))
-        assert len(book.facts(MoReceived)) == len(book.facts(ChargeCaptured)) == 1
-
-    def test_by_a_charge_that_reaches_the_cap_is_found(self) -> None:
-        book = capped()
-        live = mo("JEU", gateway_message_id="m-2")
-        overtaken(book, lambda: take_over(book, exchange()), lambda: book.receive(live))
-        assert findings(book) == ["billed_above_cap"]
-
-
-class TestInAnyChunks:
-    """However many go together."""
-
-    def test_gives_the_same_facts(self) -> None:
-        lines = [exchange(id=f"m-{n}", sender=f"alias-{n % 3}") for n in range(9)]
-        lines += [
-            exchange(id="m-4", sender="alias-1"),
-            exchange(id="x", text="STOP", stopped=True, match=None),
-        ]
-        together, apart = in_memory(), in_memory()
-        take_over(together, *lines)
-        for line in lines:
-            take_over(apart, line)
-        assert _told(together) == _told(apart)
-
-
-def _told(book: Book) -> list[tuple[str, str]]:
-    return [(one.id, type(one.fact).__name__) for one in book.recorded]

@@ -8,7 +8,11 @@ from api.importing.elsewhere import imported
 from api.importing.lines import Exchange, read_line
 from ledger.commands.imported import TakenOver, import_all
 from ledger.decisions.story import mo_id
-from tests.support.book import ORIGIN, Book
+from ledger.facts.base import Fact
+from ledger.facts.findings import FindingOpened
+from ledger.rules.inforce import Cap
+from ledger.spans import Window
+from tests.support.book import ORIGIN, Book, ChangedRules, in_memory
 from tests.support.builders import BOOK, ON_DELIVERED
 
 SENT_AT = "2026-07-10T10:00:00Z"
@@ -66,3 +70,26 @@ def take_over(book: Book, *lines: Exchange) -> list[TakenOver | Exception]:
     """Take several over in one batch."""
     batch = [imported(BOOK, line, recycles_ids=False) for line in lines]
     return book.run(import_all(book.desk, batch, ORIGIN))
+
+
+def findings(book: Book) -> list[str]:
+    """Give the kinds of what was found, in order."""
+    return [one.kind for one in book.facts(FindingOpened) if isinstance(one, FindingOpened)]
+
+
+def only(book: Book, kind: type[Fact]) -> Any:  # noqa: ANN401 - a fact of that kind
+    (found,) = book.facts(kind)
+    return found
+
+
+CAP = Cap(
+    name="a day",
+    amount=5_000_000,
+    counted_per="consumer",
+    window=Window(kind="rolling", n=1, unit="day"),
+)
+
+
+def capped() -> Book:
+    """Give a book in which a consumer may spend 5.00 a day."""
+    return in_memory(rules=ChangedRules(caps=(CAP,), notices=()))
