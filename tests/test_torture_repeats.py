@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.torture.listening import Address
 from tests.torture.naive import Name
-from tests.torture.proxy import Address, Faults, Proxy
+from tests.torture.proxy import Faults, Proxy
 from tests.torture.readers import Written, judge
 from tests.torture.repeats import Heard
 from tests.torture.repeats_book import Counted, answer_failures, log_failures

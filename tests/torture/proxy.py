@@ -9,16 +9,16 @@ import random
 import socket
 import struct
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.support.log_proxy import COMMITTED
+from tests.torture.listening import Address, Listening, socket_for
 
 LONGEST_DELAY_SECONDS = 0.03
 HOLE_SECONDS = 0.3
@@ -43,61 +43,20 @@ HTTP = Faults(delay=0.01, reset=0.01, half_close=0.005, black_hole=0.001)
 DATABASE = Faults(delay=0.002, lost_commit=0.01)
 
 
-class Address(NamedTuple):
-    """A port of 127.0.0.1, or a socket in the file system."""
-
-    port: int = 0
-    path: str = ""
-
-
-class Proxy:
+class Proxy(Listening):
     """Passes on what comes to `listens`, in a thread of its own, from entering to leaving."""
 
     def __init__(
         self, to: Address, faults: Faults, seed: int, *, at: str = "", commits: bytes = COMMITTED
     ) -> None:
-        self.listens = Address(path=at)
+        super().__init__(at)
         self.done: Counter[str] = Counter()
         self._to, self._faults, self._commits = to, faults, commits
         self._dice = random.Random(f"proxy {seed}")  # noqa: S311 - chance that can be repeated
-        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
-        self._ready = threading.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        with _listening(self.listens) as listener:
-            if not self.listens.path:
-                self.listens = Address(listener.getsockname()[1])
-            accepting = asyncio.create_task(self._accept(listener))
-            self._ready.set()
-            await self._stop.wait()
-            for task in (accepting, *self._tasks):
-                task.cancel()
-            await asyncio.gather(accepting, *self._tasks, return_exceptions=True)
-
-    async def _accept(self, listener: socket.socket) -> None:
-        while True:
-            client, _ = await self._loop.sock_accept(listener)
-            task = asyncio.create_task(self._carry(client))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _carry(self, client: socket.socket) -> None:
+    async def talk(self, client: socket.socket) -> None:
         """Pass on in both directions until both have ended."""
-        server = _socket(self._to)
+        server = socket_for(self._to)
         pumps: list[asyncio.Task[None]] = []
         try:
             for end in (client, server):
@@ -168,18 +127,6 @@ def before_database(
         Path(folder).chmod(0o711)
         with Proxy(there, faults, seed, at=f"{folder}/{SOCKET}", commits=commits) as proxy:
             yield proxy, make_conninfo(url, host=folder, port=5432)
-
-
-def _listening(at: Address) -> socket.socket:
-    listener = _socket(at)
-    listener.setblocking(False)  # noqa: FBT003 - the socket's own signature
-    listener.bind(at.path or ("127.0.0.1", at.port))
-    listener.listen(256)
-    return listener
-
-
-def _socket(at: Address) -> socket.socket:
-    return socket.socket(socket.AF_UNIX if at.path else socket.AF_INET)
 
 
 def _reset_when_closed(end: socket.socket) -> None:

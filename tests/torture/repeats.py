@@ -24,10 +24,11 @@ from ledger.facts.registry import Origin
 from ledger.log.session import connect
 from tests.support.database import new_server
 from tests.torture.histories import History
+from tests.torture.listening import Address
 from tests.torture.load import AGAIN_SECONDS, BOOK, HONEST, wall_clock
 from tests.torture.naive_intake import NaiveIntake
 from tests.torture.processes import Environ, Ledger, Urls, serving, urls_of
-from tests.torture.proxy import HTTP, Address, Proxy, before_database
+from tests.torture.proxy import HTTP, Proxy, before_database
 from tests.torture.repeats_book import naive_failures, read_accounts, verdict_of
 from tests.torture.repeats_plan import Plan, Send, planned
 from tests.torture.speech import Line, Said
