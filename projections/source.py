@@ -99,15 +99,24 @@ def decoded(
     """Decode the rows that one of the folds (at least one) may read; the others are left out."""
     skipped = reduce(frozenset[str].intersection, map(ignored_types, folds))
     wanted = [row for row in rows if row.type not in skipped]
-    if registry is REGISTRY and all(row.type in _QUICK for row in wanted):
-        try:
-            return _together(wanted)
-        except (msgspec.DecodeError, KeyError):
-            pass  # One of them is at fault: each is tried by itself.
-    return [_item(row, registry) for row in wanted]
+    if registry is not REGISTRY:
+        return [_item(row, registry) for row in wanted]
+    quick = iter(_quickly([row for row in wanted if row.type in _QUICK]))
+    return [next(quick) if row.type in _QUICK else _item(row, registry) for row in wanted]
 
 
 _QUICK = frozenset(TAGS.values())
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+def _quickly(rows: Sequence[StoredRow]) -> list[Item]:
+    """Read rows that may be read quickly; how each is read does not depend on those beside it."""
+    try:
+        return _together(rows)
+    except _BROKEN:
+        if len(rows) == 1:
+            return [_item(rows[0], REGISTRY)]
+    return [item for row in rows for item in _quickly([row])]
 
 
 def _together(rows: Sequence[StoredRow]) -> list[Item]:
@@ -122,7 +131,7 @@ def _together(rows: Sequence[StoredRow]) -> list[Item]:
 def _item(row: StoredRow, registry: Registry) -> Item:
     try:
         return registry.decode(row)
-    except (UnknownFact, msgspec.DecodeError) as error:
+    except (UnknownFact, *_BROKEN) as error:
         return Unreadable(row.position, row.type, error)
 
 

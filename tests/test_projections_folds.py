@@ -1,5 +1,6 @@
 """Folds: every fact is named, and rows do not depend on how the facts are batched."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.facts.registry import REGISTRY, AnyFact
+from ledger.facts.charges import ChargeAuthorized
+from ledger.facts.registry import REGISTRY, AnyFact, stored_name
 from ledger.facts.traffic import MoReceived
+from ledger.log.rows import StoredRow
 from ledger.words import local_day
 from projections.days import day_of
 from projections.fold import AnyFold, Context, Fold, UnknownToTheFold
@@ -23,6 +26,8 @@ from tests.support.history import NOON, History, histories
 
 PARIS = Context("Europe/Paris")
 FOLDS = [projection.fold for projection in PROJECTIONS]
+ALL: AnyFold = Fold("all", 1, frozenset(), frozenset(), iter, max)
+"""One that needs each fact to be read."""
 
 
 @pytest.mark.parametrize("fold", FOLDS, ids=lambda fold: fold.name)
@@ -114,7 +119,7 @@ class TestReadingQuickly:
 
     @given(history=histories())
     def test_reads_the_same(self, history: History) -> None:
-        facts = decoded(history.rows, [Fold("all", 1, frozenset(), frozenset(), iter, max)])
+        facts = decoded(history.rows, [ALL])
         exact = [REGISTRY.decode(row) for row in history.rows]
         assert [repr(one) for one in facts] == [repr(one) for one in exact]
 
@@ -125,6 +130,7 @@ class TestReadingQuickly:
             b"{}",
             b'{"id":"x"},{"id":"y"}',
             b'{"id":"x","actor":"a","fact":{"type":"book_opened.v1"}}',
+            b'{"id":"\xff"}',
         ],
     )
     def test_leaves_the_others_readable_where_one_is_not(self, data: bytes) -> None:
@@ -132,9 +138,58 @@ class TestReadingQuickly:
         history.exchange("a", NOON)
         rows = history.rows
         rows[2] = rows[2]._replace(data=data)
-        found = decoded(rows, [Fold("all", 1, frozenset(), frozenset(), iter, max)])
+        found = decoded(rows, [ALL])
         assert [one.position for one in found if isinstance(one, Unreadable)] == [3]
         assert len(found) == len(rows)
+
+    @pytest.mark.parametrize(
+        ("was", "becomes"),
+        [
+            (rb'^{"id"', b'{"note":1,"id"'),
+            (rb'"fact":{"type"', b'"fact":{"note":1,"type"'),
+            (rb'("occurred_at":"[^"]*)Z"', rb'\1"'),
+            (rb'"ref":{', b'"ref":{"note":1,'),
+            (rb'"captures_on":"delivered"', b'"captures_on":"never"'),
+            (rb'"value_day":"[^"]*",', b""),
+            (rb'"price":3000000', b'"price":"3000000"'),
+        ],
+    )
+    def test_refuses_what_reading_exactly_refuses(self, was: bytes, becomes: bytes) -> None:
+        row = _changed(was, becomes)
+        (found,) = decoded([row], [ALL])
+        assert isinstance(found, Unreadable)
+
+    @pytest.mark.parametrize(
+        ("was", "becomes"),
+        [(rb'"mo":"[0-9a-f]*"', b'"mo":"no id"'), (rb'"mo":', b'"other":'), (b"", b"")],
+    )
+    def test_reads_a_row_alike_whatever_is_beside_it(self, was: bytes, becomes: bytes) -> None:
+        """An id is not checked again, and a row of mixed shapes beside it must not change that."""
+        row = _changed(was, becomes)
+        mixed = row._replace(type="contract_agreed.v1", data=b"{}")
+        broken = row._replace(data=b"{")
+        (alone,) = decoded([row], [ALL])
+        for beside in (mixed, broken):
+            for rows in ([row, beside], [beside, row]):
+                found = decoded(rows, [ALL])[rows.index(row)]
+                assert repr(found) == repr(alone)
+
+    def test_does_not_take_two_halves_for_two_rows(self) -> None:
+        row = _changed(b"", b"")
+        halves = row.data.partition(b',"fact"')
+        first = row._replace(data=row.data + b"," + halves[0])
+        second = row._replace(data=b'"fact"' + halves[2])
+        assert {type(one) for one in decoded([first, second], [ALL])} == {Unreadable}
+
+
+def _changed(was: bytes, becomes: bytes) -> StoredRow:
+    """Give a stored charge with something in its data replaced, if it is there."""
+    history = History()
+    history.exchange("a", NOON)
+    row = next(row for row in history.rows if row.type == stored_name(ChargeAuthorized))
+    data, changes = re.subn(was, becomes, row.data, count=1)
+    assert changes == 1
+    return row._replace(data=data)
 
 
 class TestDays:
