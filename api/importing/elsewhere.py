@@ -1,6 +1,6 @@
 """What another platform says of an exchange, put as the ledger takes it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from api.importing.lines import Charged, Exchange, Reported
 from ledger.commands.imported import Imported, answer_of
@@ -13,7 +13,7 @@ from ledger.money import parse_micros
 def imported(book: str, line: Exchange, *, recycles_ids: bool) -> Imported:
     """Give a line as it is taken over; the answer has the id that ours would have had."""
     sent, match = line.mt, line.match
-    day = line.sent_at.date().isoformat() if recycles_ids else ""
+    day = line.sent_at.astimezone(UTC).date().isoformat() if recycles_ids else ""
     mt = answer_of(book, line.gateway, line.id, day)
     sent_at = (sent.sent_at if sent else None) or line.sent_at
     told = Told(
