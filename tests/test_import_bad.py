@@ -36,6 +36,12 @@ class TestBadLine:
          "not UTF-8"),
         (ndjson([message(9)]).strip().replace(b"JEU", b"J\x00U"), "no JSON"),
         (b'{"kind":"mo","text":"' + b"x" * 70_000, "longer than 65,536 bytes"),
+        (ndjson([message(9, sent_at="2999-01-01T00:00:00Z")]).strip(),
+         "this lies in the future - at `$.sent_at`"),
+        (ndjson([message(9, kind="exchange", sent_at="9999-12-31T23:59:59Z")]).strip(),
+         "this lies in the future - at `$.sent_at`"),
+        (b'{"kind":"turn","at":"2999-01-01T00:00:00Z"}', "in the future - at `$.at`"),
+        (b'{"kind":"turn","at":"0001-01-01T00:00:00Z"}', "before 1970 - at `$.at`"),
         (ndjson([message(9, gateway="nobody")]).strip(), "No such gateway is declared"),
         (ndjson([message(9, smsc="nobody")]).strip(), "The gateway has no such link"),
     )  # fmt: skip

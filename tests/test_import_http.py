@@ -4,8 +4,10 @@ import asyncio
 import gzip
 import json
 from collections.abc import Callable, Generator
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from httpx2 import Response
 
@@ -18,6 +20,7 @@ from tests.support.api import BOOK, GATEWAY, START, Api, below_book, serving
 from tests.support.database import TestDatabase
 from tests.support.importing import ndjson
 
+PAID = {"price": {"amount": "3.00", "currency": "EUR"}, "state": "captured"}
 NOW = START.isoformat().replace("+00:00", "Z")
 
 
@@ -196,3 +199,85 @@ class TestGateway:
         at = "2026-07-14T08:00:00Z"
         results(post(api, ndjson([line(arrived_at=at)]), "admin"))
         assert api.only(MoReceived).occurred_at.isoformat() == "2026-07-14T08:00:00+00:00"
+
+
+def exchange(n: int = 1, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of every type
+    return line(n, **{"kind": "exchange", "sent_at": NOW, "unmatched": "no_words", **fields})
+
+
+def at(seconds: int) -> str:
+    return (START + timedelta(seconds=seconds)).isoformat()
+
+
+class TestTimes:
+    """What is told of another time than now."""
+
+    @pytest.mark.parametrize(
+        ("field", "told"),
+        [
+            ("$.sent_at", exchange(sent_at=at(-301))),
+            ("$.mt.sent_at", exchange(mt={"sent_at": at(-301)})),
+            ("$.charges[...].ended_at", exchange(charges=[{**PAID, "ended_at": at(-301)}])),
+            (
+                "$.receipts[...].occurred_at",
+                exchange(mt={}, receipts=[{"outcome": "delivered", "occurred_at": at(-301)}]),
+            ),
+        ],
+    )
+    def test_is_for_an_admin_alone_where_it_was_decided_elsewhere(
+        self, api: Api, field: str, told: dict[str, Any]
+    ) -> None:
+        (became,) = results(post(api, ndjson([told])))
+        assert became["status"] == "rejected"
+        assert became["reason"] == f"only an admin tells of what was not now - at `{field}`"
+        assert api.facts(MoReceived) == []
+        assert results(post(api, ndjson([told]), "admin"))[0]["status"] == "recorded"
+
+    @pytest.mark.parametrize(("own", "seconds"), [(None, 900), (60, 60), (0, 0)])
+    def test_is_now_within_the_gateways_tolerance_or_the_books(
+        self, api: Api, own: int | None, seconds: int
+    ) -> None:
+        known = api.books.by_name[BOOK].desk.catalogue.gateway(GATEWAY, START)
+        assert known is not None
+        since = START - timedelta(hours=1)
+        api.record(
+            [msgspec.structs.replace(known, clock_tolerance_seconds=own, effective_from=since)]
+        )
+        lines = [exchange(1, sent_at=at(-seconds - 1)), exchange(2, sent_at=at(-seconds))]
+        told = results(post(api, ndjson(lines)))
+        assert [one["status"] for one in told] == ["rejected", "recorded"]
+
+    @pytest.mark.parametrize("role", ["gateway", "admin"])
+    @pytest.mark.parametrize("when", [at(61), "2099-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+    def test_is_never_the_future(self, api: Api, role: str, when: str) -> None:
+        told = results(post(api, ndjson([line(1), exchange(2, sent_at=when), line(3)]), role))
+        assert [one["status"] for one in told] == ["recorded", "rejected", "recorded"]
+        assert told[1]["reason"] == "this lies in the future - at `$.sent_at`"
+        assert api.facts(ExchangeImported) == []
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            line(arrived_at=at(61)),
+            line(sent_at=at(61)),
+            {**receipt(), "arrived_at": at(61)},
+            {**receipt(), "occurred_at": at(61)},
+        ],
+    )
+    def test_is_never_the_future_of_an_admin_either(self, api: Api, told: dict[str, Any]) -> None:
+        (became,) = results(post(api, ndjson([told]), "admin"))
+        assert "this lies in the future" in became["reason"]
+
+    def test_of_a_gateway_whose_clock_is_ahead_is_taken_as_now(self, api: Api) -> None:
+        (told,) = results(post(api, ndjson([line(sent_at=at(86_400))])))
+        assert told["status"] == "recorded"
+        assert api.only(MoReceived).occurred_at == START
+
+    @pytest.mark.parametrize("when", ["0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59-02:00"])
+    def test_beyond_the_calendar_is_told_by_its_field(self, api: Api, when: str) -> None:
+        lines = [line(1, sent_at=when), exchange(2, sent_at=when), line(3)]
+        told = results(post(api, ndjson(lines)))
+        assert [one["status"] for one in told] == ["rejected", "rejected", "recorded"]
+        assert all(
+            "no instant of our calendar - at `$.sent_at`" in one["reason"] for one in told[:2]
+        )

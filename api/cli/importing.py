@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -47,9 +48,16 @@ RejectedFile = Annotated[
         "--rejected", help="Where to write the lines not taken; FILE.rejected.ndjson by default."
     ),
 ]
+Now = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%dT%H:%M:%S%z"],
+        help="For a market that is made up: when it is over, such as 2026-11-22T09:30:00Z.",
+    ),
+]
 
 
-def import_file(
+def import_file(  # noqa: PLR0913 - each is an option of the command
     file: File,
     book: BookName = "fr",
     rejected: RejectedFile = None,
@@ -60,12 +68,14 @@ def import_file(
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Look at every line, also after a kill.")
     ] = False,
+    now: Now = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a file of messages, receipts and exchanges into a book, line by line.
 
     What is there already is left as it is, so the same file again changes nothing. One that was
-    cut off goes on where it was. The status is 1 if a line was not taken.
+    cut off goes on where it was. No line may tell of the future. The status is 1 if a line was not
+    taken.
     """
     rules, path = rules_of(book), None if file == STANDARD_INPUT else _readable(file)
     if path is not None and rejected is None:
@@ -76,7 +86,8 @@ def import_file(
             pass  # only to see that it is open
         with _bar(path) as show:
             try:
-                importing = _Importing(database.app_url, book, rules, processes, from_start)
+                how = _How(processes, now, from_start=from_start)
+                importing = _Importing(database.app_url, book, rules, how)
                 summary = asyncio.run(importing.run(path, wrote, show))
             except (SourceRefused, OSError) as refused:
                 raise CommandRefused(f"{file}: {refused}") from refused
@@ -96,14 +107,25 @@ def _readable(file: str) -> Path:
     return path
 
 
+class _How(NamedTuple):
+    """How a file is imported."""
+
+    processes: int
+    now: datetime | None
+    from_start: bool
+
+    def clock(self) -> datetime:
+        """Give the present instant."""
+        return self.now or system_clock()
+
+
 class _Importing(NamedTuple):
     """One import: into which book, and how."""
 
     app_url: str
     book: str
     rules: RuleBook
-    processes: int
-    from_start: bool
+    how: _How
 
     async def run(
         self, path: Path | None, rejected: Rejected, show: Callable[[Shown], None]
@@ -121,20 +143,22 @@ class _Importing(NamedTuple):
                 run = Run(takes, rejected, places, show, self._chunk)
                 if path is None:
                     return await run.stream(sys.stdin.buffer)
-                return await run.file(path, from_start=self.from_start)
+                return await run.file(path, from_start=self.how.from_start)
 
     @property
     def _chunk(self) -> int:
-        return CHUNK_BYTES if self.processes == 1 else several.CHUNK_BYTES
+        return CHUNK_BYTES if self.how.processes == 1 else several.CHUNK_BYTES
 
     @asynccontextmanager
     async def _takes(self, desk: Desk) -> AsyncGenerator[Takes]:
-        if self.processes > 1:
-            async with several.Several.start(self.app_url, desk, self.processes) as takes:
+        how = self.how
+        if how.processes > 1:
+            start = several.Several.start(self.app_url, desk, how.processes, now=how.now)
+            async with start as takes:
                 yield takes
             return
         turning = Turning(self.app_url, self.book)
-        yield Importer(desk, Who(Origin(self.book, "import")), system_clock, turning)
+        yield Importer(desk, Who(Origin(self.book, "import")), how.clock, turning)
 
 
 class _bar:  # noqa: N801 - used like the function that `progress_bar` is

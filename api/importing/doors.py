@@ -24,6 +24,7 @@ from api.importing.lines import (
     Turn,
     read_line,
 )
+from api.importing.times import clock_tolerance, untimely
 from api.importing.turning import Turning
 from api.problems import kind_of
 from ledger.commands.desk import Desk, Settled
@@ -63,7 +64,7 @@ class Result(NamedTuple):
 
 
 class Who(NamedTuple):
-    """On whose word lines are taken; a gateway speaks for itself and of now alone."""
+    """On whose word lines are taken; a gateway's key speaks for itself, and of now alone."""
 
     origin: Origin
     gateway: str | None = None
@@ -121,8 +122,12 @@ class Importer:
             line = read_line(one.raw)
         except LineRefused as refused:
             return _rejected(one.number, refused.why, str(refused))
-        why = self._who.may_say(line)
+        why = self._who.may_say(line) or self._untimely(line)
         return _rejected(one.number, why) if why else line
+
+    def _untimely(self, line: Line) -> str | None:
+        now, gateway = self._clock(), self._who.gateway
+        return untimely(line, now, clock_tolerance(self._desk, gateway, now) if gateway else None)
 
     async def _through(self, door: int, run: Sequence[tuple[int, Line]]) -> list[Result]:
         if door == _DECIDED_HERE:

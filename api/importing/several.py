@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -61,9 +62,17 @@ class Several:
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, app_url: str, desk: Desk, processes: int, environ: Mapping[str, str] = os.environ
+        cls,
+        app_url: str,
+        desk: Desk,
+        processes: int,
+        environ: Mapping[str, str] = os.environ,
+        now: datetime | None = None,
     ) -> AsyncGenerator["Several"]:
-        """Start processes, for as long as the block runs; `desk` knows the catalogue."""
+        """Start processes, for as long as the block runs; `desk` knows the catalogue.
+
+        Their clocks stand at `now`, or go as the system's.
+        """
         kind = desk.known(system_clock()).rules.consumer_kind
         catalogue = desk.catalogue
 
@@ -75,7 +84,8 @@ class Several:
             return sender_form(kind, sender)
 
         sharing = Sharing(desk.book, processes, form, recycles_ids)
-        workers = [_start(app_url, desk.book, dict(environ)) for _ in range(processes)]
+        setup = _Setup(app_url, desk.book, dict(environ), now)
+        workers = [_start(setup) for _ in range(processes)]
         try:
             await _told(workers)  # each once it is ready
             yield cls(workers, sharing)
@@ -122,28 +132,42 @@ async def _told(workers: Sequence[_Worker]) -> list[Result]:
     return results
 
 
-def _start(app_url: str, book: str, environ: Mapping[str, str]) -> _Worker:
+class _Setup(NamedTuple):
+    """What a process is told."""
+
+    app_url: str
+    book: str
+    environ: Mapping[str, str]
+    now: datetime | None
+
+    def clock(self) -> datetime:
+        """Give the present instant."""
+        return self.now or system_clock()
+
+
+def _start(setup: _Setup) -> _Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, app_url, book, environ), daemon=True)
+    process = context.Process(target=_work, args=(theirs, setup), daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours)
 
 
-def _work(pipe: Connection, app_url: str, book: str, environ: Mapping[str, str]) -> None:
+def _work(pipe: Connection, setup: _Setup) -> None:
     """Take lines until the pipe is closed, by whoever started us or with them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError), collected_seldom():
-        asyncio.run(_serve(pipe, app_url, book, environ))
+        asyncio.run(_serve(pipe, setup))
 
 
-async def _serve(pipe: Connection, app_url: str, book: str, environ: Mapping[str, str]) -> None:
-    rules, master = load_rules(environ)[book], load_master_key(app_url, environ)
+async def _serve(pipe: Connection, setup: _Setup) -> None:
+    app_url, book = setup.app_url, setup.book
+    rules, master = load_rules(setup.environ)[book], load_master_key(app_url, setup.environ)
     async with keyed_desk(app_url, book, rules, master) as desk:
         await desk.refresh()
         who = Who(Origin(book, "import"))
-        importer = Importer(desk, who, system_clock, Turning(app_url, book))
+        importer = Importer(desk, who, setup.clock, Turning(app_url, book))
         pipe.send([])
         while True:
             lines: list[Numbered] = await asyncio.to_thread(pipe.recv)
