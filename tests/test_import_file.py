@@ -1,5 +1,6 @@
 """`obole import`: a file of any kind, taken in line by line, told clearly, and never twice."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,16 @@ from typing import Any
 
 import pytest
 
+from api.books import load_master_key, load_rules
+from api.clock import system_clock
 from api.demo.stage import GATEWAY
+from api.desks import keyed_desk
+from api.importing.bytes import Numbered
+from api.importing.doors import Importer, Result, Who
+from api.importing.turning import Turning
+from api.scheduler import LISTS, DueList, Turn
 from ledger.decisions.story import mo_id
-from ledger.facts.registry import REGISTRY
+from ledger.facts.registry import REGISTRY, Origin
 from ledger.facts.traffic import MoReceived
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
@@ -76,6 +84,17 @@ class TestImport:
         assert done.json["recorded"] == 2
         assert importing.count("charge_unresolved.v1") == 1
 
+    @pytest.mark.parametrize("processes", ["1", "2"])
+    def test_of_a_made_up_market_may_lie_before_it_is_over(
+        self, importing: Importing, processes: str
+    ) -> None:
+        lines = [message(1, sent_at="2030-01-01T00:00:00Z"), TURN | {"at": "2030-01-05T00:00:00Z"}]
+        path = str(importing.file(ndjson(lines)))
+        command = ("import", path, "--processes", processes)
+        assert "0 recorded, 0 already there, 2 rejected" in importing.obole.run(*command).out
+        done = importing.obole.run(*command, "--now", "2030-01-05T00:00:00Z")
+        assert "2 recorded, 0 already there, 0 rejected" in done.out
+
     def test_keeps_the_order_of_the_file(self, importing: Importing) -> None:
         lines = [
             message(1, sender="33000"),
@@ -118,6 +137,20 @@ class TestOtherLines:
         assert importing.count("mt_emitted.v1") == 2
         assert importing.count("mt_handed_over.v1") == 0
 
+    def test_a_turn_of_which_a_list_fails_is_not_taken(self, importing: Importing) -> None:
+        importing.obole("import", str(importing.file(ndjson([message(1)]))))
+
+        async def fails(_: Turn) -> int:
+            raise ValueError("broken")
+
+        lists = (DueList("broken", fails), *LISTS)
+        (told,) = asyncio.run(turned(importing, lists, at(80 * 3600)))
+        assert (told.status, told.reason) == (
+            "rejected",
+            "not all that was due could be worked: broken",
+        )
+        assert importing.count("charge_unresolved.v1") == 1
+
     def test_the_end_of_a_subscription_that_never_began(self, importing: Importing) -> None:
         ending = {
             "kind": "stop_subscription", "subscription": "0" * 32, "by": "merchant",
@@ -131,6 +164,18 @@ class TestOtherLines:
 
 
 TURN = {"kind": "turn"}
+
+
+async def turned(importing: Importing, lists: tuple[DueList, ...], until: str) -> list[Result]:
+    """Let time pass in the book, with due lists of one's own."""
+    app_url = importing.database.app_url
+    rules = load_rules(importing.obole.environ)["fr"]
+    master = load_master_key(app_url, importing.obole.environ)
+    async with keyed_desk(app_url, "fr", rules, master) as desk:
+        await desk.refresh()
+        turning = Turning(app_url, "fr", lists)
+        importer = Importer(desk, Who(Origin("fr", "import")), system_clock, turning)
+        return await importer.take([Numbered(1, ndjson([{**TURN, "at": until}]))])
 
 
 def solicitation(arrived_at: str) -> dict[str, Any]:
