@@ -76,6 +76,14 @@ class Engine:
             total += read
         return total
 
+    def begin_anew(self) -> None:
+        """Empty the tables, which then are worked out again from the first fact on."""
+        with self._connection.transaction():
+            for projection in self._projections:
+                projection.table.empty(self._connection, self.book)
+            names = [projection.name for projection in self._projections]
+            positions.forget(self._connection, self.book, names)
+
     def unpark(self, name: str) -> bool:
         """Let a parked projection try again at the next run; tells whether it was parked."""
         return positions.unpark(self._connection, self.book, name)
@@ -132,9 +140,7 @@ class Engine:
         except (*AWAY, Overtaken):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it is found again, one by one
-            _log.info(
-                "%s: from position %s each projection by itself", self.book, to, exc_info=True
-            )
+            _log.info("%s: up to %s each projection by itself", self.book, to, exc_info=True)
             return False
         return True
 

@@ -38,6 +38,7 @@ WHERE
     AND reached.position = %(position)s
     AND reached.parked_at IS NULL
 """
+_FORGET: LiteralString = "DELETE FROM projection_positions WHERE book = %s AND projection = ANY(%s)"
 _PARK: LiteralString = """
 UPDATE projection_positions SET
     position = %(position)s - 1,
@@ -152,6 +153,11 @@ def move_together(
     }
     if connection.execute(_MOVE_TOGETHER, values).rowcount != len(standings):
         raise Overtaken(", ".join(one.projection for one in standings))
+
+
+def forget(connection: Connection, book: str, projections: Sequence[str]) -> None:
+    """Take projections back to before they ever ran, in every version."""
+    connection.execute(_FORGET, (book, list(projections)))
 
 
 def park(connection: Connection, book: str, standing: Standing, failure: Failure) -> None:

@@ -32,7 +32,6 @@ Progress = Callable[[int, int], None]
 _LOCK: LiteralString = """
 SELECT position FROM projection_positions WHERE book = %s AND projection = %s FOR UPDATE
 """
-_FORGET: LiteralString = "DELETE FROM projection_positions WHERE book = %s AND projection = %s"
 _STAND: LiteralString = """
 INSERT INTO projection_positions (book, projection, version, position) VALUES (%s, %s, %s, %s)
 """
@@ -170,7 +169,7 @@ class Copy:
         fold = self.projection.fold
         self.projection.table.empty(self._connection, self._book)
         self._connection.execute(_FILL.format(name=Identifier(fold.name)))
-        self._connection.execute(_FORGET, (self._book, fold.name))
+        positions.forget(self._connection, self._book, [fold.name])
         self._connection.execute(_STAND, (self._book, fold.name, fold.version, self.position))
 
     def differences(self) -> list[str]:

@@ -48,9 +48,7 @@ def figures(stage: Stage) -> Iterator[Figure]:
 def _folded(url: str, projections: Sequence[Projection], what: str) -> Figure:
     """Time folds over the whole log by one process, and tell the CPU it took on both sides."""
     with connect(url) as connection:
-        for projection in PROJECTIONS:
-            projection.table.empty(connection, BOOK)
-        connection.execute("DELETE FROM projection_positions WHERE book = %s", (BOOK,))
+        Engine(connection, BOOK).begin_anew()
         facts, _recorded_at = PostgresLog(connection, BOOK).head()
         server, client, start = _cpu_of(connection), process_time(), perf_counter()
         Engine(connection, BOOK, projections).catch_up()

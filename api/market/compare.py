@@ -26,8 +26,6 @@ _ROWS = SQL("""
 SELECT count(*), coalesce(sum(hashtextextended(one::text, 0)::numeric), 0)::text
 FROM {} AS one WHERE book = %s
 """)
-_EMPTY = SQL("DELETE FROM {} WHERE book = %s")
-_FORGET: LiteralString = "DELETE FROM projection_positions WHERE book = %s"
 
 
 class Digest(NamedTuple):
@@ -46,7 +44,7 @@ def facts(connection: Connection[Any], book: str) -> dict[str, Digest]:
 def projected(connection: Connection[Any], book: str) -> dict[str, Digest]:
     """Digest a book's projections, by name."""
     found: dict[str, Digest] = {}
-    for name in _names():
+    for name in (one.name for one in PROJECTIONS):
         row = connection.execute(_ROWS.format(Identifier(name)), (book,)).fetchone()
         assert row is not None
         found[name] = Digest(*row)
@@ -55,15 +53,6 @@ def projected(connection: Connection[Any], book: str) -> dict[str, Digest]:
 
 def rebuild(connection: Connection[Any], book: str) -> int:
     """Drop every projection of a book and fold its log anew; gives how many facts were read."""
-    with connection.transaction():
-        for name in _names():
-            connection.execute(_EMPTY.format(Identifier(name)), (book,))
-        connection.execute(_FORGET, (book,))
-    engine, total = Engine(connection, book), 0
-    while read := engine.run_once():
-        total += read
-    return total
-
-
-def _names() -> list[str]:
-    return [one.name for one in PROJECTIONS]
+    engine = Engine(connection, book)
+    engine.begin_anew()
+    return engine.catch_up()
