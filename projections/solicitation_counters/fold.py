@@ -65,6 +65,14 @@ class State(NamedTuple):
         unused = self.allowed.keys() - self.used.keys()
         return min((self.allowed[one].expires_at for one in unused), default=None)
 
+    @property
+    def only_returned(self) -> bool:
+        """Whether it says nothing but when the consumer returned, as nearly all do."""
+        return self[1:] == _NOTHING_ELSE
+
+
+_NOTHING_ELSE = State()[1:]
+
 
 def _changes(recorded: Recorded, _: Context) -> Iterator[tuple[Key, State]]:
     fact = recorded.fact
@@ -104,12 +112,9 @@ def _used(fact: MtEmitted) -> Iterator[tuple[Key, State]]:
 
 def _merge(earlier: State, later: State) -> State:
     """Put two ranges together; an allowance and its expiry take each other out."""
-    if earlier[1:] == later[1:] == _ONLY_RETURNED:
+    if earlier.only_returned and later.only_returned:
         return State(_latest(earlier.returned_at, later.returned_at))
     return _united(earlier, later)
-
-
-_ONLY_RETURNED = State()[1:]
 
 
 def _united(earlier: State, later: State) -> State:

@@ -1,5 +1,6 @@
 """Keeps the counters of solicitations in their table."""
 
+from operator import attrgetter
 from typing import Any
 
 from ledger.words import instant_text
@@ -98,13 +99,6 @@ FROM json_to_recordset(%(rows)s::json) AS delta (
 )
 
 
-def _only_returned(state: State) -> bool:
-    return state[1:] == _NOTHING_ELSE
-
-
-_NOTHING_ELSE = State()[1:]
-
-
 def _row(key: Key, state: State) -> dict[str, Any]:
     consumer, short_code, merchant = key
     whose: dict[str, Any] = {
@@ -113,7 +107,7 @@ def _row(key: Key, state: State) -> dict[str, Any]:
         "merchant": merchant,
         "returned_at": state.returned_at,
     }
-    return whose if _only_returned(state) else whose | _allowances(state)
+    return whose if state.only_returned else whose | _allowances(state)
 
 
 def _allowances(state: State) -> dict[str, Any]:
@@ -134,5 +128,5 @@ def _allowances(state: State) -> dict[str, Any]:
 
 PROJECTION = Projection(
     SOLICITATION_COUNTERS,
-    Table(SOLICITATION_COUNTERS.name, _UPSERT, _row, _RETURN, _only_returned),
+    Table(SOLICITATION_COUNTERS.name, _UPSERT, _row, _RETURN, attrgetter("only_returned")),
 )
