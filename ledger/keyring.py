@@ -39,9 +39,15 @@ ORDER BY consumer
 ON CONFLICT DO NOTHING
 """
 
+# Without a wait for the disk: see the module's docstring. And no table is read whole: one that was
+# small when a statement was planned may have grown since, and the connection keeps the plan.
+SET_FOR_KEYS: LiteralString = """
+SELECT set_config('synchronous_commit', 'off', TRUE), set_config('enable_seqscan', 'off', TRUE)
+"""
+
 # Each key is looked up by itself: a plan that was made while there were few keys would otherwise
-# read all of them for each one wanted, for as long as the connection keeps it; and what is written
-# as `IS TRUE` keeps it from the index by age, where a month's keys all lie together.
+# read all of them for each one wanted. What is written as `IS TRUE` keeps it from the index by age,
+# where a month's keys all lie together, and so does the order, which that index does not have.
 SELECT_DATA_KEYS: LiteralString = """
 SELECT wanted.consumer, to_char(wanted.month, 'YYYY-MM'), wanted.kind, found.wrapped
 FROM unnest(%(consumers)s::text[], %(months)s::date[], %(kinds)s::text[])
@@ -53,6 +59,7 @@ CROSS JOIN LATERAL (
         data_keys.book = %(book)s
         AND data_keys.consumer = wanted.consumer
         AND (data_keys.month = wanted.month AND data_keys.kind = wanted.kind) IS TRUE
+    ORDER BY data_keys.month, data_keys.kind
     OFFSET 0
 ) AS found
 """
@@ -156,6 +163,7 @@ class Keyring:
         missing = [one for one in wanted if self._recall(one) is None]
         if missing:
             async with self._pool.connection() as connection:
+                await connection.execute(SET_FOR_KEYS)
                 self._remember(await self._select(connection, missing))
         found = {one: self._recall(one) for one in wanted}
         return {one: key for one, key in found.items() if key is not None}
@@ -190,8 +198,7 @@ class Keyring:
         waiting, self._waiting = self._waiting, {}
         wanted = sorted(waiting)
         async with self._pool.connection() as connection:
-            # Safe without a wait for the disk: see the module's docstring.
-            await connection.execute("SET LOCAL synchronous_commit = off")
+            await connection.execute(SET_FOR_KEYS)
             fresh = [self._wrap(new_data_key(), _context(one)) for one in wanted]
             await connection.execute(INSERT_DATA_KEYS, {**self._columns(wanted), "wrapped": fresh})
             homes = {one.consumer: home for one in wanted if (home := waiting[one]) is not None}

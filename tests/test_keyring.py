@@ -8,6 +8,8 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
 from ledger import keyring
@@ -35,10 +37,11 @@ def in_a_loop(story: Callable[..., Coroutine[object, object, None]]) -> Callable
 
 @asynccontextmanager
 async def rings(
-    database: TestDatabase, *books: str, master: MasterKey = MASTER
+    database: TestDatabase, *books: str, master: MasterKey = MASTER, options: str = ""
 ) -> AsyncGenerator[list[Keyring]]:
     """Give a keyring for each of some books, each with connections of its own."""
-    pools = [AsyncConnectionPool(database.app_url, min_size=1, open=False) for _ in books]
+    url = make_conninfo(database.app_url, options=options)
+    pools = [AsyncConnectionPool(url, min_size=1, open=False) for _ in books]
     for pool in pools:
         await pool.open()
     try:
@@ -266,6 +269,24 @@ class TestFind:
             await french.ensure(key_id(), "x")
             assert await belgian.find([key_id()]) == {}
 
+    @pytest.mark.parametrize("few", [0, 1, 5])
+    @in_a_loop
+    async def test_looks_each_key_up_even_by_a_plan_made_while_there_were_few(
+        self, database: TestDatabase, few: int
+    ) -> None:
+        """A connection keeps its plan while keys become many."""
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            owner.execute(MAKE_KEYS, (1, few))
+            owner.execute("ANALYZE data_keys")
+            async with rings(database, "fr", options=GENERIC) as (ring,):
+                for _ in range(10):
+                    assert await ring.find([key_id()]) == {}
+                owner.execute(MAKE_KEYS, (few + 1, few + 10_000))
+                async with ring._pool.connection() as connection:  # noqa: SLF001 - its own plans
+                    plan = await _kept_plan(connection)
+        assert "Index Scan using a_consumer_has_one_key_a_month_and_kind" in plan
+        assert "Index Cond: ((book = $4) AND (consumer = wanted.consumer))" in plan
+
     @in_a_loop
     async def test_is_refused_where_a_key_was_moved_to_another_consumer(
         self, database: TestDatabase
@@ -275,3 +296,23 @@ class TestFind:
             rows(database, "UPDATE data_keys SET consumer = '1_' || repeat('b', 32)")
             with pytest.raises(WrongKey):
                 await other.find([key_id("b")])
+
+
+MAKE_KEYS = """
+INSERT INTO data_keys (book, consumer, month, kind, wrapped)
+SELECT 'fr', '1_' || md5(n::text), '2026-07-01', 'text', 'x' FROM generate_series(%s::int, %s) AS n
+"""
+GENERIC = "-c plan_cache_mode=force_generic_plan"
+
+
+async def _kept_plan(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> str:
+    """Explain how a connection looks data keys up, by the plan that it made before."""
+    cursor = await connection.execute(
+        "SELECT name, generic_plans FROM pg_prepared_statements WHERE statement LIKE %s",
+        ("%FROM data_keys%",),
+    )
+    ((name, kept),) = await cursor.fetchall()
+    assert kept
+    asked = sql.SQL("EXPLAIN EXECUTE {} ('{{a}}', '{{2026-07-01}}', '{{text}}', 'fr')")
+    cursor = await connection.execute(asked.format(sql.Identifier(str(name))))
+    return "\n".join(str(line) for (line,) in await cursor.fetchall())
