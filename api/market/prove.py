@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
@@ -12,13 +13,16 @@ from api.market.check import Verdict, check
 from api.market.compare import Digest, facts, projected, rebuild
 from api.market.place import IMPORTED, LIVED, Place
 from api.market.play import live
-from api.market.simulate import Files
+from api.market.simulate import FIRST_DAY, MOST_DAYS, Files
 from ledger.log.session import connect
 from ledger.rules.resolve import RuleBook
 
 T = TypeVar("T")
 Show = Callable[[int], None]
 Told = Callable[[str], None]
+
+_OVER = f"{FIRST_DAY + timedelta(days=MOST_DAYS + 1)}T00:00:00Z"
+"""When the longest market is over, whatever the day is on which it is proved."""
 
 
 class Step(NamedTuple):
@@ -68,7 +72,8 @@ class Prover:
 
     def _imported(self, book: str, files: Files) -> tuple[int, list[str]]:
         done = self._where.run(
-            IMPORTED, "import", str(files.lines), "--book", book, "--from-start", "--json"
+            *(IMPORTED, "import", str(files.lines), "--book", book),
+            *("--from-start", "--now", _OVER, "--json"),
         )
         return imported(done.stdout)
 
