@@ -93,6 +93,11 @@ DECLARE
     head bigint;
     reached bigint;
 BEGIN
+    -- Room that is there is not waited for: everybody who opens a book asks.
+    SELECT room INTO reached FROM heads WHERE book = of_book;
+    IF reached >= upto THEN
+        RETURN reached;
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('room of ' || of_book, 0));
     SELECT position, room INTO head, reached FROM heads WHERE book = of_book;
     IF upto - head > 1 << 24 THEN
@@ -108,6 +113,18 @@ BEGIN
         UPDATE heads SET room = reached WHERE book = of_book;
     END IF;
     RETURN reached;
+END
+$$;
+
+-- A book that is open is opened again without a wait: an insertion would wait for whoever moves its head.
+
+CREATE OR REPLACE FUNCTION open_book(of_book text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM heads WHERE book = of_book) THEN
+        INSERT INTO heads (book) VALUES (of_book) ON CONFLICT DO NOTHING;
+    END IF;
+    PERFORM ensure_partitions(of_book, 1);
 END
 $$;
 

@@ -141,6 +141,11 @@ DECLARE
     head bigint;
     reached bigint;
 BEGIN
+    -- Room that is there is not waited for: everybody who opens a book asks.
+    SELECT room INTO reached FROM heads WHERE book = of_book;
+    IF reached >= upto THEN
+        RETURN reached;
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('room of ' || of_book, 0));
     SELECT position, room INTO head, reached FROM heads WHERE book = of_book;
     IF upto - head > 1 << 24 THEN
@@ -186,7 +191,9 @@ CREATE FUNCTION public.open_book(of_book text) RETURNS void
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    INSERT INTO heads (book) VALUES (of_book) ON CONFLICT DO NOTHING;
+    IF NOT EXISTS (SELECT FROM heads WHERE book = of_book) THEN
+        INSERT INTO heads (book) VALUES (of_book) ON CONFLICT DO NOTHING;
+    END IF;
     PERFORM ensure_partitions(of_book, 1);
 END
 $$;

@@ -290,6 +290,15 @@ class TestPartitions:
             log.submit([noting("a:1")])
             assert _room(database) == 2 * PARTITION
 
+    def test_that_are_there_do_not_keep_a_book_from_being_opened(self, database: Database) -> None:
+        """Somebody who makes the next may take longer than anybody waits for it."""
+        with opened(database.app_url), psycopg.connect(database.app_url) as other:
+            other.execute(sql.ENSURE_PARTITIONS, (BOOK, PARTITION + 1))
+            with opened(database.app_url) as log:
+                assert log.head()[0] == 0
+            other.commit()
+            assert _room(database) == 2 * PARTITION
+
     def test_are_made_in_the_end_by_whoever_needs_one(self, database: Database) -> None:
         with opened(database.app_url) as log, connect(database.app_url) as connection:
             _move_head(database, PARTITION)
