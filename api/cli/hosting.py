@@ -12,13 +12,13 @@ from api.books import Books, load_master_key, load_rules
 from api.cli.desks import migrated_database
 from api.cli.logs import log_to_stderr
 from api.cli.refused import CommandRefused
-from api.cli.running import until_stopped
 from api.cli.show import aside
 from api.cli.told import telling
 from api.cli.welcome import welcome
 from api.clock import system_clock
 from api.database import Database
 from api.gateways import load_gateways
+from api.running import until_stopped
 from api.serving import Setup, listen, loop_factory, serve
 from migrations.runner import migrate
 

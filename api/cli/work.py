@@ -13,12 +13,12 @@ from api.books import find_master_key, load_rules
 from api.cli.desks import connection_to, migrated_database
 from api.cli.logs import log_to_stderr
 from api.cli.refused import CommandRefused
-from api.cli.running import until_stopped
 from api.cli.show import AsJson, Metrics, aside, count, print_json, progress_bar, say
 from api.cli.told import telling
 from api.clock import Clock, system_clock
 from api.database import Database
 from api.gateways import load_gateways
+from api.running import until_stopped
 from api.scheduler import AWAY, take_turn
 from api.worker import Setup, opened, work
 from ledger.log.session import connect

@@ -3,13 +3,12 @@
 It says its port on standard output, and ends when its standard input does.
 """
 
-import asyncio
-import os
 import sys
 from pathlib import Path
 
 from api.books import Books, load_master_key, load_rules
 from api.market.hand import Hand
+from api.running import until_stopped
 from api.serving import LOOPBACK, Setup, listen, loop_factory, serve
 
 
@@ -22,19 +21,9 @@ def host(url: str, clock: Path) -> None:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
 
-    async def main() -> None:
-        stop = asyncio.Event()
-
-        def ended() -> None:
-            if not os.read(sys.stdin.fileno(), 4096):
-                asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-                stop.set()
-
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended)
-        await serve(setup, listener, stop, ready)
-
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(main())
+    until_stopped(
+        lambda stop: serve(setup, listener, stop, ready), with_parent=True, loop=loop_factory()
+    )
 
 
 if __name__ == "__main__":
