@@ -17,6 +17,7 @@ from ledger.facts import (
     consent,
     findings,
     handover,
+    imported,
     notices,
     solicitations,
     subscriptions,
@@ -61,7 +62,7 @@ NOT_POSTING = frozenset[type[Fact]](
     {
         *(book.BookOpened, book.RulesAdopted, book.GatewayDeclared),
         *(traffic.MoReceived, traffic.ConflictingDuplicateReceived, traffic.DuplicateSuspected),
-        *(traffic.ExchangeImported, traffic.KeywordMatched, traffic.KeywordUnmatched),
+        *(imported.ExchangeImported, traffic.KeywordMatched, traffic.KeywordUnmatched),
         *(traffic.MtEmitted, handover.MtHandoverUnknown, handover.MtHandedOver),
         *(handover.MtHandoverRefused, handover.MtCancelled, traffic.MtSubmitted),
         *(traffic.DeliveryReceived, traffic.DeliveryOrphaned),

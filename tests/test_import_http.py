@@ -15,7 +15,8 @@ from api.imports import MAX_REASON, TOGETHER
 from api.limits import MAX_BODY_BYTES, MAX_IMPORT_BYTES, MAX_IMPORT_LINES
 from ledger.decisions.story import mo_id, mt_id
 from ledger.facts.charges import ChargeCaptured
-from ledger.facts.traffic import ExchangeImported, MoReceived
+from ledger.facts.imported import ExchangeImported
+from ledger.facts.traffic import MoReceived
 from tests.support.api import BOOK, GATEWAY, START, Api, below_book, serving
 from tests.support.database import TestDatabase
 from tests.support.importing import ndjson

@@ -13,9 +13,9 @@ from ledger.facts.charges import (
 )
 from ledger.facts.consent import OptedOut, OptOutLifted
 from ledger.facts.findings import FindingOpened
+from ledger.facts.imported import ExchangeImported
 from ledger.facts.traffic import (
     DeliveryReceived,
-    ExchangeImported,
     KeywordMatched,
     KeywordUnmatched,
     MoReceived,

@@ -11,9 +11,9 @@ from ledger.facts.charges import (
     ChargeReleased,
 )
 from ledger.facts.findings import FindingOpened
+from ledger.facts.imported import ExchangeImported
 from ledger.facts.traffic import (
     DeliveryReceived,
-    ExchangeImported,
     MtEmitted,
 )
 from ledger.postings import postings

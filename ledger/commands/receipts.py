@@ -10,9 +10,10 @@ from ledger.decisions import receipt
 from ledger.decisions.effect import Receipt
 from ledger.facts.base import Draft, Recorded
 from ledger.facts.charges import ChargeAuthorized
+from ledger.facts.imported import ExchangeImported
 from ledger.facts.registry import REGISTRY, stored_name
 from ledger.facts.tags import TRADE, tag
-from ledger.facts.traffic import ExchangeImported, MtEmitted
+from ledger.facts.traffic import MtEmitted
 from ledger.log.rows import Interest, Query
 
 _EMITTED = frozenset({stored_name(MtEmitted)})

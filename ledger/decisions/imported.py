@@ -22,10 +22,10 @@ from ledger.decisions.story import Exchange, mt_id
 from ledger.decisions.told import Sold, Told, ToldSent, carried, sold_here, told_id
 from ledger.facts.base import Draft, Fact
 from ledger.facts.consent import OptedOut, OptOutLifted
+from ledger.facts.imported import ExchangeImported
 from ledger.facts.registry import stored_name
 from ledger.facts.tags import tag
 from ledger.facts.traffic import (
-    ExchangeImported,
     KeywordMatched,
     MoReceived,
     MtEmitted,

@@ -25,7 +25,7 @@ from ledger.facts.charges import (
     ChargeReleased,
 )
 from ledger.facts.findings import FindingKind
-from ledger.facts.traffic import PendingTerms, ToldCharge
+from ledger.facts.imported import PendingTerms, ToldCharge
 from ledger.words import LocalDay, local_day
 
 _LEFT_ALLOWED = frozenset[FindingKind](

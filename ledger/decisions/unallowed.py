@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ledger.decisions.effect import Receipt, effect_of
 from ledger.facts.base import Fact
 from ledger.facts.charges import ChargeCaptured
-from ledger.facts.traffic import ExchangeImported, ToldCharge
+from ledger.facts.imported import ExchangeImported, ToldCharge
 from ledger.words import local_day
 
 

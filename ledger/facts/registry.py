@@ -18,6 +18,7 @@ from ledger.facts import (
     consent,
     findings,
     handover,
+    imported,
     notices,
     solicitations,
     subscriptions,
@@ -153,7 +154,7 @@ AnyFact = (
     | traffic.MoReceived
     | traffic.ConflictingDuplicateReceived
     | traffic.DuplicateSuspected
-    | traffic.ExchangeImported
+    | imported.ExchangeImported
     | traffic.KeywordMatched
     | traffic.KeywordUnmatched
     | traffic.MtEmitted

@@ -15,6 +15,7 @@ from ledger.facts import (
     consent,
     findings,
     handover,
+    imported,
     notices,
     solicitations,
     subscriptions,
@@ -156,7 +157,7 @@ CHARGES = Fold(
     ),
     ignores=facts_of(
         *(book, traffic, handover, consent, subscriptions, solicitations, notices, findings),
-        *(catalogue, access),
+        *(imported, catalogue, access),
     )
     | {charges.ChargeRefused, charges.RefundRefused},
     changes=_changes,

@@ -17,6 +17,7 @@ from ledger.facts import (
     consent,
     findings,
     handover,
+    imported,
     notices,
     solicitations,
     subscriptions,
@@ -105,7 +106,7 @@ EXPECTED = Fold(
     reads=frozenset({ChargeCaptured, ChargeRefunded, ChargeWrittenOff}),
     ignores=facts_of(
         *(book, traffic, handover, consent, subscriptions, solicitations, notices, findings),
-        *(catalogue, access),
+        *(imported, catalogue, access),
     )
     | {
         *(charges.ChargeAuthorized, charges.ChargeRefused, charges.ChargeUnresolved),

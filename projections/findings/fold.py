@@ -12,6 +12,7 @@ from ledger.facts import (
     consent,
     findings,
     handover,
+    imported,
     notices,
     solicitations,
     subscriptions,
@@ -69,7 +70,7 @@ FINDINGS = Fold(
     reads=frozenset({findings.FindingOpened, findings.FindingClosed}),
     ignores=facts_of(
         *(book, traffic, handover, charges, consent, subscriptions, solicitations, notices),
-        *(catalogue, access),
+        *(imported, catalogue, access),
     ),
     changes=_changes,
     merge=_merge,

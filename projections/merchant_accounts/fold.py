@@ -20,6 +20,7 @@ from ledger.facts import (
     consent,
     findings,
     handover,
+    imported,
     notices,
     solicitations,
     subscriptions,
@@ -179,7 +180,7 @@ MERCHANT_ACCOUNTS = Fold(
     ),
     ignores=facts_of(
         *(book, traffic, handover, consent, subscriptions, solicitations, notices, findings),
-        *(catalogue, access),
+        *(imported, catalogue, access),
     )
     | {charges.ChargeRefused, charges.RefundRefused},
     changes=_changes,

@@ -15,6 +15,7 @@ from ledger.facts import (
     charges,
     findings,
     handover,
+    imported,
     notices,
     solicitations,
     subscriptions,
@@ -80,7 +81,7 @@ OPT_OUTS = Fold(
     reads=frozenset({OptedOut, OptOutLifted}),
     ignores=facts_of(
         *(book, traffic, handover, charges, subscriptions, solicitations, notices, findings),
-        *(catalogue, access),
+        *(imported, catalogue, access),
     ),
     changes=_changes,
     merge=_merge,

@@ -13,6 +13,7 @@ from ledger.facts import (
     consent,
     findings,
     handover,
+    imported,
     notices,
     solicitations,
     subscriptions,
@@ -139,7 +140,7 @@ OUTBOX = Fold(
     | {
         *(traffic.MoReceived, traffic.ConflictingDuplicateReceived, traffic.DuplicateSuspected),
         *(traffic.KeywordMatched, traffic.KeywordUnmatched, traffic.DeliveryOrphaned),
-        traffic.ExchangeImported,
+        imported.ExchangeImported,
     },
     changes=_changes,
     merge=_merge,

@@ -19,6 +19,7 @@ from ledger.facts import (
     consent,
     findings,
     handover,
+    imported,
     notices,
     solicitations,
     subscriptions,
@@ -210,7 +211,7 @@ RATES = Fold(
     ignores=facts_of(*(book, handover, notices, findings, catalogue, access))
     | {
         *(traffic.MoReceived, traffic.ConflictingDuplicateReceived, traffic.DuplicateSuspected),
-        *(traffic.MtEmitted, traffic.MtSubmitted, traffic.ExchangeImported),
+        *(traffic.MtEmitted, traffic.MtSubmitted, imported.ExchangeImported),
         *(traffic.DeliveryReceived, traffic.DeliveryOrphaned),
         *(charges.ChargeRefused, charges.ChargeUnresolved),
         *(charges.RefundRefused, charges.ChargeWrittenOff),

@@ -16,6 +16,7 @@ from ledger.facts import (
     consent,
     findings,
     handover,
+    imported,
     notices,
     subscriptions,
     traffic,
@@ -147,7 +148,8 @@ SOLICITATION_COUNTERS = Fold(
     version=1,
     reads=frozenset({KeywordMatched, SolicitationAllowed, SolicitationExpired, MtEmitted}),
     ignores=facts_of(
-        *(book, handover, charges, consent, subscriptions, notices, findings, catalogue, access)
+        *(book, handover, charges, consent, subscriptions, notices, findings),
+        *(imported, catalogue, access),
     )
     | (facts_of(traffic) - {KeywordMatched, MtEmitted})
     | {SolicitationRefused},

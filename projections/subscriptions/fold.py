@@ -17,6 +17,7 @@ from ledger.facts import (
     consent,
     findings,
     handover,
+    imported,
     notices,
     solicitations,
     subscriptions,
@@ -211,7 +212,8 @@ SUBSCRIPTIONS = Fold(
         }
     ),
     ignores=facts_of(
-        *(book, traffic, handover, consent, solicitations, notices, findings, catalogue, access)
+        *(book, traffic, handover, consent, solicitations, notices, findings),
+        *(imported, catalogue, access),
     )
     | {
         *(subscriptions.SubscriptionRefused, subscriptions.RenewalRefused),

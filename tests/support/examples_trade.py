@@ -28,6 +28,7 @@ from ledger.facts.handover import (
     MtHandoverRefused,
     MtHandoverUnknown,
 )
+from ledger.facts.imported import ExchangeImported, PendingTerms, ToldCharge
 from ledger.facts.notices import NoticeDropped, NoticeDue, NoticeRef, NoticeSent
 from ledger.facts.solicitations import (
     SolicitationAllowed,
@@ -49,15 +50,12 @@ from ledger.facts.traffic import (
     DeliveryOrphaned,
     DeliveryReceived,
     DuplicateSuspected,
-    ExchangeImported,
     KeywordMatched,
     KeywordUnmatched,
     MoReceived,
     MtEmitted,
     MtRef,
     MtSubmitted,
-    PendingTerms,
-    ToldCharge,
 )
 from ledger.spans import Period
 from tests.support.exampled import (
