@@ -29,7 +29,7 @@ check: .venv/.ready ## Every gate: what CI runs
 torture: .venv/.ready ## The trials of survival; ARGS="--only kill --seed 5", --long, --out DIR
 	@$(BIN)/python -m tests.torture.main $(ARGS)
 
-bench: .venv/.ready ## Appends, intake and folds beside their limits, measured here
+bench: .venv/.ready ## Log, intake, import and folds beside their limits, and peers, measured here
 	@$(BIN)/obole bench $(ARGS)
 
 format: .venv/.ready ## Gate: the layout of Python files

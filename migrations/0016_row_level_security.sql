@@ -11,7 +11,7 @@
 -- is not named here: heads, positions, keys, addresses.
 --
 -- obole_app goes on as before: its policies are the constant true, which the planner drops. The facts themselves
--- are without policies, for PostgreSQL refuses to COPY into a table that has them, and they are appended by COPY.
+-- are without policies, so that the application may COPY into them, which PostgreSQL refuses under policies.
 -- obole_reader has no right to them either, but to a view that shows the same as a policy would.
 --
 -- Each value is asked for by a sub-select, so that it is read once a statement and not once a row. The merchant
