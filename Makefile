@@ -7,9 +7,9 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
 
 # Each is a target of its own below; `check` runs them all, whatever fails, and then says which did.
-GATES := format lint types contracts sql dead dependencies spelling compose cover
+GATES := format lint types contracts sql dead dependencies spelling compose cover torture
 
-.PHONY: help demo serve test check torture bench schema lock clean $(GATES)
+.PHONY: help demo serve test check bench schema lock clean $(GATES)
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,7 +26,7 @@ test: .venv/.ready ## The tests, all but the trials of survival
 check: .venv/.ready ## Every gate: what CI runs
 	@$(BIN)/python .ci/gates.py $(GATES)
 
-torture: .venv/.ready ## The trials of survival; ARGS="--only kill --seed 5", --long, --out DIR
+torture: .venv/.ready ## Gate: the trials of survival; ARGS="--only kill --seed 5", --long, --out DIR
 	@$(BIN)/python -m tests.torture.main $(ARGS)
 
 bench: .venv/.ready ## Log, intake, import and folds beside their limits, and peers, measured here
@@ -63,7 +63,7 @@ compose: ## Gate: docker-compose.yml can be read; no daemon is needed
 
 cover: .venv/.ready ## Gate: the tests, with branch coverage; money, decisions and the log apart
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest --numprocesses auto --quiet --cov --cov-report=
+	@$(BIN)/pytest --numprocesses auto --quiet -m "not torture" --cov --cov-report=
 	@$(BIN)/coverage report --format=total | sed 's/^/branch coverage, all: /;s/$$/ %/'
 	@$(BIN)/coverage report --include='ledger/money.py,ledger/decisions/*,ledger/log/*' | sed 's/^/  /'
 
