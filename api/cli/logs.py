@@ -7,6 +7,11 @@ import sys
 from datetime import UTC, datetime
 
 
+OURS = ("api", "ledger", "projections", "migrations")
+CONFIGURED = (*OURS, "api.embedded", "psycopg.pool")
+"""The loggers whose level is set here, beside the root's."""
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line, for programs that collect logs.
 
@@ -43,7 +48,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
         else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for ours in ("api", "ledger", "projections", "migrations"):
+    for ours in OURS:
         logging.getLogger(ours).setLevel(level)
     # Whoever leaves a server that others use has nothing to tell.
     logging.getLogger("api.embedded").setLevel(logging.WARNING)

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from api.books import Books, load_master_key, load_rules
+from api.cli.logs import CONFIGURED
 from api.cli.main import app
 from api.cli.refused import told
 from api.clock import system_clock
@@ -54,6 +56,7 @@ class Obole:
             patch.dict(os.environ, self.environ, clear=True),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
+            _logging_as_it_was(),
         ):
             try:
                 told(lambda: app(list(arguments), prog_name="obole"))
@@ -90,6 +93,19 @@ class Obole:
         """Open the book, load the demonstration catalogue, and take messages in."""
         with patch.dict(os.environ, self.environ, clear=True):
             return asyncio.run(_trade(database, messages))
+
+
+@contextlib.contextmanager
+def _logging_as_it_was() -> Generator[None]:
+    """Undo what a command set for its own process: later tests would log more than they say."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, CONFIGURED)]
+    before = [(one, one.level, list(one.handlers)) for one in loggers]
+    try:
+        yield
+    finally:
+        for one, level, handlers in before:
+            one.setLevel(level)
+            one.handlers[:] = handlers
 
 
 class Sms(NamedTuple):
