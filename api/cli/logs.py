@@ -6,7 +6,6 @@ import os
 import sys
 from datetime import UTC, datetime
 
-
 OURS = ("api", "ledger", "projections", "migrations")
 CONFIGURED = (*OURS, "api.embedded", "psycopg.pool")
 """The loggers whose level is set here, beside the root's."""
