@@ -9,7 +9,7 @@ export UV_SYSTEM_CERTS := true
 # Each is a target of its own below; `check` runs them all, whatever fails, and then says which did.
 GATES := format lint types contracts sql dead dependencies spelling compose cover torture
 
-.PHONY: help demo serve test check bench schema lock clean $(GATES)
+.PHONY: help demo serve test check bench mutate schema lock clean $(GATES)
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ torture: .venv/.ready ## Gate: the trials of survival; ARGS="--only kill --seed 
 
 bench: .venv/.ready ## Log, intake, import and folds beside their limits, and peers, measured here
 	@$(BIN)/obole bench $(ARGS)
+
+mutate: .venv/.mutation ## Small changes to money, decisions and log: does a test notice? ARGS="refund --survivors"
+	@$(BIN)/python -m tests.mutation.main $(ARGS)
 
 format: .venv/.ready ## Gate: the layout of Python files
 	@$(BIN)/ruff format --check --quiet --diff .
@@ -72,6 +75,7 @@ schema: .venv/.ready ## Write migrations/schema.sql again, after a new migration
 
 lock: .venv/.ready ## Resolve the dependencies again into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev --extra tracing --universal --generate-hashes --upgrade --quiet -o requirements.lock
+	@$(BIN)/uv pip compile --group mutation --constraints requirements.lock --universal --generate-hashes --upgrade --quiet -o requirements-mutation.lock
 
 clean: ## Remove what tools leave behind; never .obole, which holds data and keys
 	@rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .pytest_cache .ruff_cache
@@ -86,4 +90,9 @@ clean: ## Remove what tools leave behind; never .obole, which holds data and key
 	|| { echo "uv could not; pip can be slower but knows your own settings"; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What only mutation needs, put beside the rest; `sync` takes it away again with each new lock.
+.venv/.mutation: .venv/.ready requirements-mutation.lock
+	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --requirement requirements-mutation.lock
 	@touch $@
