@@ -4,6 +4,7 @@ This is the specification in other words. It shares with the ledger the derived 
 pack's numbers, and none of its decisions or folds.
 """
 
+from api.market.calendars import HOUR
 from api.market.dealing import Dealing, Mo
 from api.market.goods import Code, Service
 from api.market.people import Bought, Charge, Consumer, Message, Scope, Stop, Subscription
@@ -96,11 +97,11 @@ class Trade(Dealing):
 
     def _repeats(self, mo: Mo, service: Service) -> bool:
         """Tell whether the same words bought the same a moment ago, by a charge that stands."""
-        recent = mo.who.recent = [
-            one for one in mo.who.recent if mo.at - one.at <= service.window_seconds
-        ]
+        # A message that was slow counts from when it was sent: what it repeats may lie after it.
+        recent = mo.who.recent = [one for one in mo.who.recent if mo.at - one.at <= HOUR]
         return any(
-            one.service == service
+            abs(mo.at - one.at) <= service.window_seconds
+            and one.service == service
             and one.text == mo.text
             and (one.charge is None or one.charge.state != "released")
             for one in recent
