@@ -9,6 +9,7 @@ import psycopg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -82,10 +83,20 @@ def _tell_invalid(request: Request, error: Exception) -> Response:
     return _tell(request, FieldsInvalid(found))
 
 
-def _tell_http(_: Request, error: Exception) -> Response:
+def _tell_http(request: Request, error: Exception) -> Response:
     """Tell what the routing itself found: an unknown path, a method that is not there."""
     assert isinstance(error, HTTPException)
-    return _response(_plain(HTTPStatus(error.status_code)), dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return _response(_plain(HTTPStatus(error.status_code)), headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Find what may be asked at a path: the router names the methods of one route alone."""
+    served = iter_route_contexts(request.app.routes)
+    here = (one for one in served if one.path_regex.match(request.url.path))
+    return {method for one in here for method in one.methods or ()}
 
 
 def _tell_nothing(_: Request, __: Exception) -> Response:

@@ -1,8 +1,9 @@
 """The HTTP application: every face of the books that a process serves, in one."""
 
 from importlib.metadata import version
+from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI, Path, Security
 from fastapi.security import HTTPBearer
 from starlette.responses import JSONResponse, Response
 
@@ -68,7 +69,8 @@ def create_app(
     tell_problems(app)
     # The scheme only tells the document how to present a key; `Allow` judges it.
     scheme = HTTPBearer(auto_error=False, description="A key issued by `obole key`.")
-    book = APIRouter(prefix="/v1/books/{book}", dependencies=[Security(scheme)])
+    named = [Security(scheme), Depends(_named)]
+    book = APIRouter(prefix="/v1/books/{book}", dependencies=named)
     for face in _FACES:
         book.include_router(face.router)
     app.include_router(book)
@@ -79,3 +81,7 @@ def create_app(
 
     app.add_route("/openapi.json", openapi, include_in_schema=False)
     return app
+
+
+async def _named(book: Annotated[str, Path(description="The book that the key opens.")]) -> None:
+    """Tell the document that a path names its book; `Allow` judges which."""

@@ -58,6 +58,13 @@ class TestDocument:
             for operation in operations.values():
                 assert ("security" in operation) == ("{book}" in path), path
 
+    def test_defines_every_part_of_a_path(self, api: Api) -> None:
+        for path, operations in document(api)["paths"].items():
+            for operation in operations.values():
+                told = operation.get("parameters", [])
+                defined = {one["name"] for one in told if one["in"] == "path"}
+                assert defined == set(re.findall(r"{(\w+)}", path)), path
+
     def test_names_each_operation_once(self, api: Api) -> None:
         names = [
             operation["operationId"]

@@ -190,3 +190,11 @@ class TestRouting:
     def test_of_a_method_that_is_not_there_names_those_that_are(self, api: Api) -> None:
         answer = api.client.post("/v1/books/fr/balances")
         assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+
+    def test_of_a_method_that_no_route_of_a_path_has_names_those_of_all(self, api: Api) -> None:
+        for path, allowed in (
+            ("/v1/books/fr/catalogue", "GET, POST"),
+            ("/problems/invalid", "GET, HEAD"),
+        ):
+            answer = api.client.put(path)
+            assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
