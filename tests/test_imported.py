@@ -1,10 +1,14 @@
 """Exchanges that another platform decided: recorded as they were, and judged, not refused."""
 
 import pytest
+from msgspec import structs
 
 from ledger.commands.imported import TakenOver
+from ledger.decisions.charging import charge_id
+from ledger.decisions.finding import finding_id
 from ledger.decisions.refusals import UnknownGateway, UnknownLink
 from ledger.decisions.story import mt_id
+from ledger.facts.base import Fact
 from ledger.facts.charges import (
     ChargeAuthorized,
     ChargeCaptured,
@@ -23,6 +27,7 @@ from ledger.facts.traffic import (
 )
 from ledger.money import Waterfall
 from ledger.postings import postings
+from ledger.words import derived_id
 from tests.support.book import in_memory
 from tests.support.builders import BOOK, CHEAP, FREE, mo
 from tests.support.given import given, some
@@ -106,6 +111,61 @@ class TestTakeOver:
     def test_counts_towards_our_caps(self) -> None:
         given(told(), book=capped()).when(mo("JEU", gateway_message_id="m-2")).then(
             MoReceived, KeywordMatched, some(ChargeRefused, rule="spending_cap"), MtEmitted
+        )
+
+
+class TestAsOurs:
+    """What is recorded of it, field by field: as if it had been decided here."""
+
+    OURS = mo("JEU 42", gateway_message_id="m-9")
+
+    @pytest.mark.parametrize("kind", [KeywordMatched, ChargeAuthorized, MtEmitted])
+    def test_is_told_by_the_same_facts(self, kind: type[Fact]) -> None:
+        # What is sealed differs by its nonce, and is compared elsewhere.
+        theirs, ours = (
+            structs.asdict(only(given(step).book, kind)) | {"text": None}
+            for step in (told(id="m-9"), self.OURS)
+        )
+        assert theirs == ours
+
+    def test_a_charge_that_was_refused_names_all_that_it_would_have_rested_on(self) -> None:
+        story = told(charges=[charged("refused")], receipts=[])
+        refused = structs.asdict(only(given(story).book, ChargeRefused))
+        made = only(given(told()).book, ChargeAuthorized)
+        ref = structs.asdict(made.ref)
+        assert {name: refused[name] for name in refused.keys() & ref.keys()} == {
+            name: ref[name] for name in refused.keys() & ref.keys()
+        }
+        assert (refused["amount"], refused["currency"]) == (3_000_000, "EUR")
+        assert (refused["value_day"], refused["occurred_at"]) == (made.value_day, made.occurred_at)
+
+    def test_an_answer_without_a_charge_is_free_under_its_tariff(self) -> None:
+        sent = only(given(told(charges=[])).book, MtEmitted)
+        assert (sent.billing_code, sent.tariff, sent.ref.charge) == ("FREE", "t-81014", None)
+
+    def test_an_answer_to_no_keyword_has_no_tariff(self) -> None:
+        story = told(match=None, unmatched="unknown_keyword", charges=[], receipts=[])
+        sent = only(given(story).book, MtEmitted)
+        assert (sent.billing_code, sent.tariff, sent.tariff_version) == ("FREE", None, None)
+
+    def test_a_second_charge_of_a_leg_has_an_id_of_its_own(self) -> None:
+        book = given(told(charges=[charged(), charged()])).book
+        first, second = (fact.ref.charge for fact in book.facts(ChargeCaptured))
+        assert first == charge_id(BOOK, MO, "mt")
+        assert second == derived_id(BOOK, "charge", MO, "mt", "told", 1)
+
+    def test_a_finding_says_whom_and_what_it_is_about(self) -> None:
+        story = told(match=None, unmatched="unknown_keyword", charges=[charged(category="content")])
+        book = given(story).book
+        found, message = only(book, FindingOpened), only(book, MoReceived)
+        charge = charge_id(BOOK, MO, "mt")
+        assert found.finding == finding_id(BOOK, "charged_unmatched", charge)
+        assert (found.mo, found.charge, found.leg, found.merchant) == (MO, charge, "mt", None)
+        assert (found.amount, found.currency, found.test) == (3_000_000, "EUR", False)
+        assert (found.consumer, found.short_code, found.operator) == (
+            message.consumer,
+            message.short_code,
+            message.operator,
         )
 
 

@@ -237,6 +237,13 @@ class TestRepeatedWords:
             some(MtEmitted, kind="content", billing_code="FREE", ref__charge=None),
         )
 
+    def test_at_the_windows_very_end_are_still_in_it(self) -> None:
+        book = in_memory(self.WINDOW)
+        given(book=book).when(mo("JEU"))
+        given(book=at(book, NOON + timedelta(seconds=60))).when(mo("JEU")).then(
+            MoReceived, KeywordMatched, DuplicateSuspected, some(MtEmitted, billing_code="FREE")
+        )
+
     def test_after_the_window_are_a_purchase(self) -> None:
         book = in_memory(self.WINDOW)
         given(book=book).when(mo("JEU"))
