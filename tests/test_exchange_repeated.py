@@ -99,6 +99,14 @@ class TestConflicting:
         kept = happened.fact(ConflictingDuplicateReceived)
         assert happened.book.text_of(kept) == "JEU 2"
 
+    def test_names_who_sent_it_and_the_id_that_came_twice(self) -> None:
+        given(FIRST, book=(book := in_memory())).when(OTHER)
+        (kept,), (first,) = book.facts(CONFLICT), book.facts(MoReceived)
+        for name in ("mo", "gateway", "smsc", "gateway_message_id", "consumer", "operator"):
+            assert getattr(kept, name) == getattr(first, name)
+        assert (kept.gateway_message_id, kept.occurred_at) == ("m-7", first.occurred_at)
+        assert kept.fingerprint != first.fingerprint
+
     def test_is_kept_once_however_often_it_comes(self) -> None:
         given(FIRST).when(OTHER).refused(ConflictingDuplicate)
         book = in_memory()

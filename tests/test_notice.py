@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from ledger.commands.notices import send_notice
+from ledger.decisions.pushed import pushed_mt_id
 from ledger.facts.catalogue import ShortCodeClosed
 from ledger.facts.consent import OptedOut
 from ledger.facts.notices import NoticeDropped, NoticeDue, NoticeSent
 from ledger.facts.traffic import MtEmitted
 from tests.support.book import ORIGIN, Book, in_memory, overtaken, together
-from tests.support.builders import NOON, ON_DELIVERED, ORANGE, code, mo
+from tests.support.builders import BOOK, NOON, ON_DELIVERED, ORANGE, code, mo
 from tests.support.given import given, some
 from tests.support.pushing import offer
 
@@ -58,6 +59,14 @@ class TestSend:
                 parts=1,
             ),
         )
+
+    def test_goes_to_whom_it_fell_due_for_under_an_id_that_follows_from_it(self) -> None:
+        book, due = spent()
+        send(book, due)
+        (sent,), to = book.facts(NoticeSent), book.facts(MtEmitted)[-1].ref
+        assert to.mt == sent.mt == pushed_mt_id(BOOK, due.ref.notice, "tariff_notice")
+        for name in ("gateway", "consumer", "short_code", "operator", "merchant", "service"):
+            assert getattr(to, name) == getattr(due.ref, name) is not None
 
     def test_stands_in_the_chain_of_what_made_it_due(self) -> None:
         book, due = spent()

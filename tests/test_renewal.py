@@ -100,6 +100,14 @@ class TestRenew:
         assert (renewed.charge, renewed.mt) == (made.ref.charge, emitted.ref.mt)
         assert (emitted.ref.subscription, emitted.ref.charge) == (name, made.ref.charge)
 
+    def test_is_told_in_a_message_of_the_same_service_under_the_same_tariff(self) -> None:
+        happened = given(on("2026-07-17T12:00"), book=subscriber()).when(renew())
+        made, sent = happened.fact(ChargeAuthorized), happened.fact(MtEmitted)
+        for name in ("consumer", "short_code", "operator", "merchant", "service", "test"):
+            assert getattr(sent.ref, name) == getattr(made.ref, name)
+        assert (sent.tariff, sent.tariff_version) == (made.ref.tariff, made.ref.tariff_version)
+        assert sent.tariff_version is not None
+
     def test_is_one_chain_from_the_start(self) -> None:
         book = subscriber()
         (started,) = [one.id for one in book.recorded if isinstance(one.fact, SubscriptionStarted)]
