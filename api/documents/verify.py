@@ -7,9 +7,10 @@ hash with the fact `audit_exported`.
 import csv
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Generator
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import file_digest, sha256
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ import msgspec
 from api.documents.bundle import DATA, LINES, MANIFEST, TABLE, paths
 from api.documents.columns import leaf_hash
 from api.documents.manifest import FORMAT
+from api.shapes import MAX_POSITION
 from ledger.log.rows import StoredRow
 
 _NAMES = re.compile(r"facts\.(?:jsonl|csv)|rules/[0-9a-f]{64}\.toml|settings/[0-9a-f]{64}\.json")
@@ -59,7 +61,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What stands before a fact's own bytes."""
 
     book: str
-    position: int
+    position: Annotated[int, msgspec.Meta(ge=1, le=MAX_POSITION)]
     recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
     type: str
     tags: tuple[str, ...]
@@ -76,6 +78,15 @@ class Verified(NamedTuple):
 
 MOST_PROBLEMS = 20
 """After so many the rest tells nothing new."""
+MOST_LINE_BYTES = 1 << 20
+"""No line of an export is longer, nor its manifest, so no more is held at once."""
+MOST_UNPACKED = 100
+"""How many times its size an archive may grow: no file full of hashes grows so much."""
+_PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_NO_ZIP = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error),
+    *(OSError, EOFError, ValueError, RuntimeError),  # the last: it is encrypted
+)
 
 
 def verify(export: Path) -> Verified:
@@ -84,22 +95,36 @@ def verify(export: Path) -> Verified:
         return _verify(export)
     with TemporaryDirectory(prefix="obole-verify-") as folder:
         try:
-            with zipfile.ZipFile(export) as archive:
-                # It keeps every name below the folder, whatever the archive says.
-                archive.extractall(folder)
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, ValueError) as error:
+            _unpack(export, folder)
+        except _NO_ZIP as error:
             problem = f"{export} is neither an export's folder nor its whole zip: {error}"
             return Verified(0, 0, None, [problem])
         return _verify(Path(folder))
 
 
+def _unpack(export: Path, folder: str) -> None:
+    """Lay an archive out, if it is packed as exports are.
+
+    Raises: those of `_NO_ZIP`.
+    """
+    with zipfile.ZipFile(export) as archive:
+        entries = archive.infolist()
+        if any(one.compress_type not in _PACKED for one in entries):
+            raise ValueError("it is packed in another way than exports are")
+        if sum(one.file_size for one in entries) > MOST_UNPACKED * export.stat().st_size:
+            raise ValueError(f"it would grow to more than {MOST_UNPACKED} times its size")
+        # It keeps every name below the folder, whatever the archive says.
+        archive.extractall(folder)
+
+
 def _verify(folder: Path) -> Verified:
     try:
-        raw = (folder / MANIFEST).read_bytes()
+        with (folder / MANIFEST).open("rb") as opened:
+            raw = opened.read(MOST_LINE_BYTES)
         read = msgspec.json.decode(raw, type=_Manifest)
     except OSError as error:
         return Verified(0, 0, None, [f"{folder / MANIFEST} cannot be read: {error.strerror}"])
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         return Verified(0, 0, None, [f"{MANIFEST}: {error}"])
     if read.format != FORMAT:
         return Verified(0, 0, None, [f"{MANIFEST}: the format is {read.format!r}, not {FORMAT}"])
@@ -146,8 +171,8 @@ def _wrong_facts(folder: Path, read: _Manifest, types: Counter[str]) -> Generato
         (folder / LINES).open("rb") as lines,
         (folder / TABLE).open(encoding="utf-8", errors="replace", newline="") as table,
     ):
-        rows = csv.DictReader(table)
-        for number, line in enumerate(lines, 1):
+        rows = csv.DictReader(iter(lambda: table.readline(MOST_LINE_BYTES), ""))
+        for number, line in enumerate(iter(lambda: lines.readline(MOST_LINE_BYTES), b""), 1):
             row = stored(line)
             if row is None:
                 yield f"{LINES}, line {number}: is not a fact"
@@ -183,7 +208,8 @@ def stored(line: bytes) -> StoredRow | None:
         return None
     try:
         told = msgspec.json.decode(head + b"}", type=_Line)
-    except msgspec.DecodeError:
+        told.recorded_at.astimezone(UTC)
+    except (ValueError, RecursionError, OverflowError):
         return None
     place = (told.book, told.position, told.recorded_at)
     return StoredRow(*place, told.type, told.tags, rest[:-2])

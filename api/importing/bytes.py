@@ -64,7 +64,8 @@ class Decoding:
     def __init__(self) -> None:
         self._head: bytes | None = b""
         self._gzip: Unpacks | None = None
-        self._first = True
+        self._begins: bytes | None = b""
+        """The first bytes of the text, held back until there are enough to tell what it is."""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Give what a chunk holds, in pieces of bounded size.
@@ -84,12 +85,15 @@ class Decoding:
         """Give what was held back because so little came.
 
         Raises:
-            SourceRefused: the gzip ends in its middle; all that it held was given before.
+            SourceRefused: it is no UTF-8, or its gzip ends in its middle; all that it held was given
+                before.
         """
         if self._head:
             chunk, self._head = self._head, None
             self._begin(chunk)
             yield from self._unpacked(chunk)
+        if self._begins:
+            yield self._text(self._begins)
         if self._gzip is not None and not self._gzip.eof:
             raise SourceRefused("the gzip file is cut off: what it held up to there was taken")
 
@@ -112,9 +116,14 @@ class Decoding:
             raise SourceRefused("the gzip file is broken") from error
 
     def _checked(self, piece: bytes) -> bytes:
-        if not self._first or not piece:
+        if self._begins is None:
             return piece
-        self._first = False
+        self._begins += piece
+        return self._text(self._begins) if len(self._begins) >= _HEAD_BYTES else b""
+
+    def _text(self, piece: bytes) -> bytes:
+        """Take the mark off where the text begins."""
+        self._begins = None
         if piece.startswith(_OTHER_MARKS) or b"\x00" in piece[:_HEAD_BYTES]:
             raise SourceRefused("this is UTF-16 or UTF-32, and lines are read as UTF-8")
         return piece.removeprefix(_UTF8_MARK)

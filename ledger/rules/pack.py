@@ -34,7 +34,7 @@ class UnknownCountry(LookupError):
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (LookupError, ValueError) as error:
+    except (LookupError, ValueError, OSError) as error:  # a folder of zones is none
         raise ValueError(f"{name!r} is no time zone such as Europe/Paris") from error
     return name
 

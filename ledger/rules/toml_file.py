@@ -78,12 +78,14 @@ class Document:
             ValueError: it is no UTF-8 text or no TOML; the message names the line.
         """
         text = raw.decode()
-        self._lines = lines_of(text)
         self.problems: list[Problem] = []
-        self.values = cast(
-            "dict[str, object]",
-            self._without_bare_numbers(tomllib.loads(text, parse_float=_BareNumber), ()),
-        )
+        self._lines: dict[Place, int] = {}
+        try:
+            read = tomllib.loads(text, parse_float=_BareNumber)
+            self._lines = lines_of(text)
+            self.values = cast("dict[str, object]", self._without_bare_numbers(read, ()))
+        except RecursionError:
+            raise ValueError("values are nested too deeply") from None
 
     def problem(self, place: Place, text: str) -> Problem:
         """Say what is wrong at a place, with the nearest line that is known for it."""

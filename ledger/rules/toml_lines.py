@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 Place = tuple[str | int, ...]
 """Keys and entry numbers (from 0) that lead to a value, as pydantic gives them."""
 
-_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
-_KEY = re.compile(r"\s*([A-Za-z0-9_\-.\s\"']+?)\s*=")
-_QUOTED_OR_COMMENT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|#.*")
+# None of these looks at a character more often than a few times, however long the line.
+_HEADER = re.compile(r"(\[\[?)([^\[\]]+)\]")
+_KEY = re.compile(r"([A-Za-z0-9_\-.\s\"']+)=")
+_QUOTED_OR_COMMENT = re.compile(r"\"(?:[^\"\\]|\\.?)*+\"?|'[^']*+'?|#.*")
 _LONG_QUOTES = re.compile(r"\"{3}|'{3}")
 
 
@@ -23,7 +24,8 @@ def lines_of(text: str) -> dict[Place, int]:
     lines: dict[Place, int] = {}
     entries: Counter[Place] = Counter()
     table: Place = ()
-    for number, line in _statements(text):
+    for number, whole in _statements(text):
+        line = whole.lstrip()
         if header := _HEADER.match(line):
             table = _table(_steps(header[2]), entries, repeated=header[1] == "[[")
             lines[table] = number
@@ -35,7 +37,7 @@ def lines_of(text: str) -> dict[Place, int]:
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     """Give the lines that begin a statement, leaving out what continues a long value."""
     quoted, depth = False, 0
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not quoted and depth == 0:
             yield number, line
         toggles = len(_LONG_QUOTES.findall(line)) % 2 == 1
