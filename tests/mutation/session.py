@@ -172,7 +172,7 @@ class Mutating:
                 continue
             chosen.append(one)
             spent += seconds[one]
-        return Trial(mutant, chosen, 10 + 6 * spent)
+        return Trial(mutant, chosen, 5 + 4 * spent)
 
     def _judge(self, tried: Tried) -> None:
         mutant, answer = tried.trial.mutant, tried.answer
