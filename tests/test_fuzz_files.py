@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -140,7 +140,7 @@ def test_a_catalogue_as_values_is_read_or_refused(values: Any) -> None:  # noqa:
     if isinstance(values, dict):
         attempt(
             read_values,
-            dict[str, Any](values),
+            cast("dict[str, Any]", values),
             "fr",
             "Europe/Paris",
             refused=(CatalogueFileInvalid,),
