@@ -5,11 +5,10 @@ and what may be sent to it, stands here, a line a route. One that has no line fa
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, get_type_hints
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 from httpx2 import Response
 
@@ -194,19 +193,12 @@ def send(
 
 
 def _declared(context: RouteContext) -> frozenset[str]:
-    """Find the roles that a route names, wherever `Allow` stands: beside it or around it."""
-    dependant = getattr(context, "dependant", None)
-    if dependant is not None:
-        guards = list(_guards(dependant))
-    else:
-        around = inspect.getclosurevars(inspect.unwrap(context.endpoint)).nonlocals
-        guards = [one for one in around.values() if isinstance(one, Allow)]
+    """Find the roles that a route names by `Allow`, whether it stands beside it or around it."""
+    endpoint = inspect.unwrap(context.endpoint)
+    hints = get_type_hints(endpoint, include_extras=True).values()
+    beside = (marked for hint in hints for marked in getattr(hint, "__metadata__", ()))
+    around = inspect.getclosurevars(endpoint).nonlocals.values()
+    named = [*(getattr(one, "dependency", None) for one in beside), *around]
+    guards = [one for one in named if isinstance(one, Allow)]
     assert len(guards) <= 1, f"{context.path} is guarded {len(guards)} times"
     return guards[0].roles if guards else frozenset()
-
-
-def _guards(dependant: Dependant) -> Iterator[Allow]:
-    if isinstance(dependant.call, Allow):
-        yield dependant.call
-    for one in dependant.dependencies:
-        yield from _guards(one)
