@@ -1,7 +1,7 @@
 """Decisions made on the same facts and written one after the other: as if made in that order.
 
-Each pair of commands about one charge, and each three that move its money, read the same snapshot,
-decide, and are written in every order. The control writes what was decided first, and must be caught.
+Each pair of commands about one charge, and each three that move its money, read one snapshot,
+decide, and are written in every order. The control writes what was decided first, and is caught.
 """
 
 import asyncio
