@@ -19,14 +19,13 @@ from typing import LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from ledger.facts.base import Recorded
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
 from projections.known import PROJECTIONS, named
+from projections.prepared import Span, prepare
 from projections.rebuild import Copy, Progress, copied, swap, unseen
-from projections.source import context_of, decoded, lines, uncollected
+from projections.source import context_of, uncollected
 from projections.table import LaidOut, Projection
-from projections.together import Together
 
 RANGE = 20_000
 """Facts that a process folds at a time."""
@@ -135,22 +134,9 @@ def fold_range(work: Work) -> dict[str, LaidOut] | None:
 def _fold(connection: Connection, work: Work) -> dict[str, LaidOut] | None:
     context = context_of(PostgresLog(connection, work.book))
     assert context is not None, "a range has facts, so the first one is there"
-    projections = [named(name) for name in work.names]
-    folds = [projection.fold for projection in projections]
+    projections = tuple([named(name) for name in work.names])
     with uncollected():
-        rows = lines(connection, work.book, work.after, work.to)
-        items = decoded(rows, folds)
-        facts = [item for item in items if isinstance(item, Recorded)]
-        if len(facts) < len(items):
-            return None
-        try:
-            deltas = Together(folds).fold(facts, context)
-            return {
-                projection.name: projection.table.laid_out(found)
-                for projection, found in zip(projections, deltas, strict=True)
-            }
-        except Exception:  # noqa: BLE001 - whatever it is, it is found again, one by one
-            return None
+        return prepare(connection, Span(work.book, work.after, work.to, projections, context)).rows
 
 
 @cache

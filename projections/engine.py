@@ -10,16 +10,15 @@ from collections.abc import Sequence
 
 from psycopg import Connection
 
-from ledger.facts.base import Recorded
 from ledger.log.postgres import PostgresLog
 from projections import positions
 from projections.apply import AWAY, Target, apply
 from projections.fold import Context
 from projections.known import PROJECTIONS
 from projections.positions import Overtaken, Standing, Status
-from projections.source import Item, context_of, decoded, lines, uncollected
+from projections.prepared import Ahead, Prepared, Span, prepare
+from projections.source import context_of, uncollected
 from projections.table import Place, Projection
-from projections.together import Together
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +32,8 @@ _Member = tuple[Projection, Standing]
 class Engine:
     """Keeps the projections of one book up with its log.
 
-    The connection is in autocommit, from `ledger.log.session.connect`, and the engine's alone.
+    The connection is in autocommit, from `ledger.log.session.connect`, and the engine's alone. With
+    `ahead` a batch is prepared while the one before it is written, as long as batches are full.
     """
 
     def __init__(
@@ -42,12 +42,14 @@ class Engine:
         book: str,
         projections: Sequence[Projection] = PROJECTIONS,
         batch: int = BATCH,
+        ahead: Ahead | None = None,
     ) -> None:
         self.book = book
         self._connection = connection
         self._log = PostgresLog(connection, book)
         self._projections = projections
         self._batch = batch
+        self._ahead = ahead
         self._context: Context | None = None
         self._told: set[Standing] = set()
 
@@ -65,7 +67,10 @@ class Engine:
         while True:
             try:
                 groups = _together(self._running())
-                return sum(self._advance(*group, self._context) for group in groups.items())
+                alone = len(groups) == 1
+                return sum(
+                    self._advance(*group, self._context, alone=alone) for group in groups.items()
+                )
             except Overtaken as overtaken:
                 _log.info("%s: another engine has moved %s", self.book, overtaken)
 
@@ -113,48 +118,48 @@ class Engine:
             )
         return False
 
-    def _advance(self, position: int, members: Sequence[_Member], context: Context) -> int:
+    def _advance(
+        self, position: int, members: Sequence[_Member], context: Context, *, alone: bool
+    ) -> int:
+        projections = tuple([projection for projection, _ in members])
+        span = Span(self.book, position, position + self._batch, projections, context)
         with uncollected():
-            rows = lines(self._connection, self.book, position, position + self._batch)
-            if rows:
-                items = decoded(rows, [projection.fold for projection, _ in members])
-                if not self._moved_together(members, items, rows[-1].position, context):
-                    self._move_each(members, items, rows[-1].position, context)
-            return len(rows)
+            batch = self._ahead.take(span) if self._ahead else prepare(self._connection, span)
+            if self._ahead and alone and batch.read == self._batch:
+                after = batch.last
+                self._ahead.begin(span._replace(after=after, to=after + self._batch))
+            if batch.read and not self._moved_together(members, batch):
+                self._move_each(members, batch, context)
+            return batch.read
 
-    def _moved_together(
-        self, members: Sequence[_Member], items: Sequence[Item], to: int, context: Context
-    ) -> bool:
+    def _moved_together(self, members: Sequence[_Member], batch: Prepared) -> bool:
         """Take all of them on at once; not if a fact cannot be read, folded or written."""
-        facts = [item for item in items if isinstance(item, Recorded)]
-        if len(facts) < len(items):
+        if batch.rows is None:
             return False
-        projections = [projection for projection, _ in members]
         try:
-            folded = Together([one.fold for one in projections]).fold(facts, context)
             with self._connection.transaction():
                 standings = [standing for _, standing in members]
-                positions.move_together(self._connection, self.book, standings, to)
-                for projection, deltas in zip(projections, folded, strict=True):
-                    projection.table.write(Place(self._connection), self.book, deltas)
+                positions.move_together(self._connection, self.book, standings, batch.last)
+                place = Place(self._connection)
+                for projection, _ in members:
+                    projection.table.put(place, self.book, batch.rows[projection.name])
         except (*AWAY, Overtaken):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it is found again, one by one
-            _log.info("%s: up to %s each projection by itself", self.book, to, exc_info=True)
+            text = "%s: up to %s each projection by itself"
+            _log.info(text, self.book, batch.last, exc_info=True)
             return False
         return True
 
-    def _move_each(
-        self, members: Sequence[_Member], items: Sequence[Item], to: int, context: Context
-    ) -> None:
+    def _move_each(self, members: Sequence[_Member], batch: Prepared, context: Context) -> None:
         with self._connection.transaction():
             for projection, standing in members:
                 target = Target(Place(self._connection), self.book, projection, context)
-                self._move(target, standing, items, to)
+                self._move(target, standing, batch)
 
-    def _move(self, target: Target, standing: Standing, items: Sequence[Item], to: int) -> None:
-        positions.move(self._connection, self.book, standing, to)
-        failure = apply(target, items)
+    def _move(self, target: Target, standing: Standing, batch: Prepared) -> None:
+        positions.move(self._connection, self.book, standing, batch.last)
+        failure = apply(target, batch.items)
         if failure is not None:
             positions.park(self._connection, self.book, standing, failure)
             _log.error(

@@ -12,6 +12,7 @@ from ledger.log import statements
 from ledger.log.errors import LogUnavailable
 from ledger.log.session import connect
 from projections.engine import Engine
+from projections.prepared import ahead
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +34,12 @@ def run(conninfo: str, book: str, stop: Event, poll_seconds: float = POLL_SECOND
     away = False
     while not stop.is_set():
         try:
-            with connect(conninfo) as connection:
+            with connect(conninfo) as connection, ahead(conninfo) as beside:
                 connection.execute(statements.LISTEN)
                 if away:
                     _log.warning("%s: the database is back", book)
                     away = False
-                _follow(connection, book, stop, poll_seconds)
+                _follow(Engine(connection, book, ahead=beside), connection, stop, poll_seconds)
         except (psycopg.OperationalError, psycopg.InterfaceError, LogUnavailable) as error:
             if not away:
                 _log.warning("%s: the database is away, trying again: %s", book, error)
@@ -50,8 +51,9 @@ def run(conninfo: str, book: str, stop: Event, poll_seconds: float = POLL_SECOND
             stop.wait(FAULT_SECONDS)
 
 
-def _follow(connection: psycopg.Connection, book: str, stop: Event, poll_seconds: float) -> None:
-    engine = Engine(connection, book)
+def _follow(
+    engine: Engine, connection: psycopg.Connection, stop: Event, poll_seconds: float
+) -> None:
     while not stop.is_set():
         if engine.run_once() == 0:
             for _ in connection.notifies(timeout=poll_seconds, stop_after=1):

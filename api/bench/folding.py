@@ -22,6 +22,7 @@ from ledger.log.session import connect
 from projections.cores import rebuild_all
 from projections.engine import Engine
 from projections.known import PROJECTIONS
+from projections.prepared import ahead
 from projections.reading import wait_for
 from projections.table import Projection
 
@@ -47,13 +48,14 @@ def figures(stage: Stage) -> Iterator[Figure]:
 
 def _folded(url: str, projections: Sequence[Projection], what: str) -> Figure:
     """Time folds over the whole log by one process, and tell the CPU it took on both sides."""
-    with connect(url) as connection:
+    with connect(url) as connection, ahead(url) as beside:
+        both = (connection, beside.connection)
         Engine(connection, BOOK).begin_anew()
         facts, _recorded_at = PostgresLog(connection, BOOK).head()
-        server, client, start = _cpu_of(connection), process_time(), perf_counter()
-        Engine(connection, BOOK, projections).catch_up()
+        server, client, start = sum(map(_cpu_of, both)), process_time(), perf_counter()
+        Engine(connection, BOOK, projections, ahead=beside).catch_up()
         seconds = perf_counter() - start
-        client, server = process_time() - client, _cpu_of(connection) - server
+        client, server = process_time() - client, sum(map(_cpu_of, both)) - server
     note = (
         f"CPU {1e6 * client / facts:.1f} us a fact here, {1e6 * server / facts:.1f} in PostgreSQL"
     )
