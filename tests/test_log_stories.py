@@ -137,6 +137,10 @@ class TestABadRow:
         assert appended([good, other]) == [[1], [2]]
         assert [stored.data for stored in log.follow(0, 10)] == [b"0", b"1"]
 
+    def test_is_not_one_whose_tag_has_the_most_bytes(self, log: Log) -> None:
+        (outcome,) = log.submit([Proposal((), lambda _: [row("é" * 1023)])])
+        assert appended([outcome]) == [[1]]
+
     def test_in_a_question_finds_nothing(self, log: Log) -> None:
         assert log.read(about("nul:\0", "half:\ud83d", "a:1")) == ((), 0)
 
