@@ -10,7 +10,7 @@ COPY projections projections
 # The lock also holds what development needs; as a constraint it pins, with hashes, only what runs.
 RUN python -m venv /opt/obole \
     && pip install --no-cache-dir uv \
-    && uv pip install --no-cache --python /opt/obole/bin/python --constraint requirements.lock .
+    && uv pip install --no-cache --python /opt/obole/bin/python --constraint requirements.lock '.[archive]'
 
 FROM python:3.12-slim AS obole
 # The account owns nothing but its home, where the master key's volume is mounted.

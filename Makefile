@@ -74,7 +74,7 @@ schema: .venv/.ready ## Write migrations/schema.sql again, after a new migration
 	@$(BIN)/python -m api.schema
 
 lock: .venv/.ready ## Resolve the dependencies again into requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --group dev --extra tracing --universal --generate-hashes --upgrade --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --extra archive --extra tracing --universal --generate-hashes --upgrade --quiet -o requirements.lock
 	@$(BIN)/uv pip compile --group mutation --constraints requirements.lock --universal --generate-hashes --upgrade --quiet -o requirements-mutation.lock
 
 clean: ## Remove what tools leave behind; never .obole, which holds data and keys

@@ -27,12 +27,11 @@ from projections.reading import (
     Answer,
     NotReached,
     Read,
-    Viewer,
     Watermark,
     answer_async,
-    shown_range,
     wait_for_async,
 )
+from projections.shown import Viewer, shown_range
 
 T = TypeVar("T")
 

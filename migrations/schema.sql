@@ -7,11 +7,12 @@ CREATE FUNCTION public.add_partition(of_book text, n bigint) RETURNS void
     AS $$
 DECLARE
     name text := format('facts_%s_%s', of_book, n);
+    bits int := (SELECT partition_bits FROM heads WHERE book = of_book);
 BEGIN
     EXECUTE format('CREATE TABLE %I (LIKE facts INCLUDING CONSTRAINTS)', name);
     EXECUTE format(
         'ALTER TABLE facts ATTACH PARTITION %I FOR VALUES FROM (%L, %s) TO (%L, %s)',
-        name, of_book, (n << 23) + 1, of_book, ((n + 1) << 23) + 1
+        name, of_book, (n << bits) + 1, of_book, ((n + 1) << bits) + 1
     );
     -- A trigger on statements, unlike one on rows, is not handed down by the parent.
     EXECUTE format(
@@ -34,11 +35,12 @@ CREATE FUNCTION public.add_sightings(of_book text, n bigint) RETURNS void
     AS $$
 DECLARE
     name text := format('sightings_%s_%s', of_book, n);
+    bits int := (SELECT partition_bits FROM heads WHERE book = of_book);
 BEGIN
     EXECUTE format('CREATE TABLE %I (LIKE sightings INCLUDING CONSTRAINTS)', name);
     EXECUTE format(
         'ALTER TABLE sightings ATTACH PARTITION %I FOR VALUES FROM (%L, %s) TO (%L, %s)',
-        name, of_book, (n << 23) + 1, of_book, ((n + 1) << 23) + 1
+        name, of_book, (n << bits) + 1, of_book, ((n + 1) << bits) + 1
     );
     EXECUTE format(
         'CREATE TRIGGER sightings_are_never_truncated BEFORE TRUNCATE ON %I '
@@ -126,6 +128,35 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.archive_partition(of_book text, n bigint, of_file text, of_bytes bigint, of_sha256 text, of_chunks bytea, of_root bytea) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '200ms'
+    AS $$
+DECLARE
+    name text := format('facts_%s_%s', of_book, n);
+    head bigint;
+    bits int;
+    reached bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('room of ' || of_book, 0));
+    SELECT position, partition_bits INTO STRICT head, bits FROM heads WHERE book = of_book FOR UPDATE;
+    SELECT coalesce(max(last), 0) INTO reached FROM archives WHERE book = of_book;
+    IF reached <> n << bits THEN
+        RAISE EXCEPTION 'archives of % reach position %: partition % is not the next', of_book, reached, n
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'archives_follow_each_other';
+    END IF;
+    IF head <= (n + 1) << bits THEN
+        RAISE EXCEPTION 'partition % of % is not full, or nothing follows it yet', n, of_book
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'what_is_archived_is_full';
+    END IF;
+    EXECUTE format('ALTER TABLE facts DETACH PARTITION %I', name);
+    EXECUTE format('DROP TABLE %I', name);
+    INSERT INTO archives (book, first, last, file, bytes, sha256, chunks, root)
+    VALUES (of_book, (n << bits) + 1, (n + 1) << bits, of_file, of_bytes, of_sha256, of_chunks, of_root);
+END
+$$;
+
 CREATE FUNCTION public.caller(setting text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN NULLIF(current_setting(('obole.'::text || setting), true), ''::text);
@@ -140,6 +171,7 @@ CREATE FUNCTION public.ensure_partitions(of_book text, upto bigint) RETURNS bigi
 DECLARE
     head bigint;
     reached bigint;
+    bits int;
 BEGIN
     -- Room that is there is not waited for: everybody who opens a book asks.
     SELECT room INTO reached FROM heads WHERE book = of_book;
@@ -147,15 +179,15 @@ BEGIN
         RETURN reached;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('room of ' || of_book, 0));
-    SELECT position, room INTO head, reached FROM heads WHERE book = of_book;
+    SELECT position, room, partition_bits INTO head, reached, bits FROM heads WHERE book = of_book;
     IF upto - head > 1 << 24 THEN
         RAISE EXCEPTION 'room of % is made up to 2^24 beyond position %, not up to %', of_book, head, upto
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF reached < upto THEN
         LOOP
-            PERFORM add_partition(of_book, reached >> 23);
-            reached := reached + (1 << 23);
+            PERFORM add_partition(of_book, reached >> bits);
+            reached := reached + (1::bigint << bits);
             EXIT WHEN reached >= upto;
         END LOOP;
         UPDATE heads SET room = reached WHERE book = of_book;
@@ -169,6 +201,8 @@ CREATE TABLE public.heads (
     "position" bigint DEFAULT 0 NOT NULL,
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     room bigint DEFAULT 0 NOT NULL,
+    partition_bits smallint DEFAULT 23 NOT NULL,
+    CONSTRAINT a_partition_holds_2_to_the_6_to_30 CHECK (((partition_bits >= 6) AND (partition_bits <= 30))),
     CONSTRAINT book_is_a_short_lower_case_name CHECK ((book ~ '^[a-z][a-z0-9_-]{0,30}$'::text)),
     CONSTRAINT position_is_within_room CHECK ((("position" >= 0) AND ("position" <= room))),
     CONSTRAINT recorded_at_is_of_the_years_2000_to_9999 CHECK (((recorded_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (recorded_at < '10000-01-01 00:00:00+00'::timestamp with time zone)))
@@ -231,6 +265,24 @@ CREATE TABLE public.addresses (
 );
 
 COMMENT ON TABLE public.addresses IS 'The number behind a pseudonym, sealed; its removal forgets.';
+
+CREATE TABLE public.archives (
+    book text NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    file text NOT NULL,
+    bytes bigint NOT NULL,
+    sha256 text NOT NULL,
+    chunks bytea NOT NULL,
+    root bytea NOT NULL,
+    archived_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_range_has_positions CHECK (((first >= 1) AND (last >= first))),
+    CONSTRAINT every_chunk_has_its_sum CHECK (((bytes > 0) AND (octet_length(chunks) = (32 * (((bytes + (1 << 18)) - 1) >> 18))))),
+    CONSTRAINT file_is_a_name_in_its_folder CHECK (((file <> ''::text) AND (strpos(file, '/'::text) = 0))),
+    CONSTRAINT sha256_and_root_are_sha256 CHECK (((sha256 ~ '^[0-9a-f]{64}$'::text) AND (octet_length(root) = 32)))
+);
+
+COMMENT ON TABLE public.archives IS 'Which positions of a book left the database, and in which file they are.';
 
 CREATE TABLE public.balances (
     book text NOT NULL,
@@ -668,6 +720,9 @@ ALTER TABLE ONLY public.rates
 ALTER TABLE ONLY public.opt_outs
     ADD CONSTRAINT a_fact_is_listed_once PRIMARY KEY (book, "position");
 
+ALTER TABLE ONLY public.archives
+    ADD CONSTRAINT a_file_holds_one_range UNIQUE (file);
+
 ALTER TABLE ONLY public.findings
     ADD CONSTRAINT a_finding_has_one_row PRIMARY KEY (book, finding);
 
@@ -682,6 +737,9 @@ ALTER TABLE ONLY public.facts
 
 ALTER TABLE ONLY public.projection_positions
     ADD CONSTRAINT a_projection_has_one_position PRIMARY KEY (book, projection, version);
+
+ALTER TABLE ONLY public.archives
+    ADD CONSTRAINT a_range_is_archived_once PRIMARY KEY (book, last);
 
 ALTER TABLE ONLY public.imports
     ADD CONSTRAINT a_source_is_imported_once_at_a_time PRIMARY KEY (book, source);
@@ -742,6 +800,10 @@ CREATE INDEX subscriptions_due ON public.subscriptions USING btree (book, next_d
 
 CREATE INDEX subscriptions_failed ON public.subscriptions USING btree (book, charge_since, subscription) WHERE ((started_at IS NOT NULL) AND (stopped_at IS NULL) AND (charge_state = ANY (ARRAY['released'::text, 'refused'::text])));
 
+CREATE TRIGGER archives_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.archives FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_to_change_facts();
+
+ALTER TABLE public.archives ENABLE ALWAYS TRIGGER archives_are_append_only;
+
 CREATE TRIGGER facts_are_append_only BEFORE DELETE OR UPDATE ON public.facts FOR EACH ROW EXECUTE FUNCTION public.refuse_to_change_facts();
 
 ALTER TABLE public.facts ENABLE ALWAYS TRIGGER facts_are_append_only;
@@ -761,6 +823,10 @@ ALTER TABLE public.heads ENABLE ALWAYS TRIGGER heads_are_never_removed;
 CREATE TRIGGER heads_go_forward BEFORE UPDATE ON public.heads FOR EACH ROW WHEN (((new.book <> old.book) OR (new."position" < old."position") OR (new.recorded_at < old.recorded_at) OR (new.room < old.room))) EXECUTE FUNCTION public.refuse_to_take_heads_back();
 
 ALTER TABLE public.heads ENABLE ALWAYS TRIGGER heads_go_forward;
+
+CREATE TRIGGER partitions_keep_their_size BEFORE UPDATE ON public.heads FOR EACH ROW WHEN (((new.partition_bits <> old.partition_bits) AND (old.room > 0))) EXECUTE FUNCTION public.refuse_to_take_heads_back();
+
+ALTER TABLE public.heads ENABLE ALWAYS TRIGGER partitions_keep_their_size;
 
 CREATE TRIGGER sightings_are_append_only BEFORE DELETE OR UPDATE ON public.sightings FOR EACH ROW EXECUTE FUNCTION public.refuse_to_change_facts();
 
@@ -875,6 +941,8 @@ REVOKE ALL ON FUNCTION public.add_sightings(of_book text, n bigint) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE public.append_facts(IN of_book text, IN expected bigint, IN types text[], IN tag_lines text[], IN datas bytea[], INOUT head bigint, INOUT room bigint, INOUT recorded_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON PROCEDURE public.append_facts(IN of_book text, IN expected bigint, IN types text[], IN tag_lines text[], IN datas bytea[], INOUT head bigint, INOUT room bigint, INOUT recorded_at timestamp with time zone) TO obole_app;
 
+REVOKE ALL ON FUNCTION public.archive_partition(of_book text, n bigint, of_file text, of_bytes bigint, of_sha256 text, of_chunks bytea, of_root bytea) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.ensure_partitions(of_book text, upto bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ensure_partitions(of_book text, upto bigint) TO obole_app;
 
@@ -887,6 +955,8 @@ REVOKE ALL ON FUNCTION public.open_book(of_book text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_book(of_book text) TO obole_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.addresses TO obole_app;
+
+GRANT SELECT ON TABLE public.archives TO obole_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.balances TO obole_app;
 GRANT SELECT ON TABLE public.balances TO obole_reader;

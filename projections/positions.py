@@ -7,6 +7,7 @@ from typing import LiteralString, NamedTuple
 from psycopg import Connection
 from psycopg.rows import class_row, scalar_row
 
+from ledger.log.postgres import PostgresLog
 from projections.apply import Failure
 from projections.fold import AnyFold
 
@@ -181,7 +182,17 @@ def unpark(connection: Connection, book: str, name: str) -> bool:
 def status(connection: Connection, book: str) -> list[Status]:
     """Tell for each projection what became of all that the book accepted."""
     with connection.cursor(row_factory=class_row(Status)) as cursor:
-        return cursor.execute(_STATUS, (book,)).fetchall()
+        found = cursor.execute(_STATUS, (book,)).fetchall()
+    return [_timed(connection, one) for one in found]
+
+
+def _timed(connection: Connection, one: Status) -> Status:
+    """Add until when it is projected, where the fact that tells that is archived."""
+    if one.projected_until is not None or not one.projected:
+        return one
+    for row in PostgresLog(connection, one.book).rows_at([one.projected]):
+        return one._replace(projected_until=row.recorded_at)
+    return one
 
 
 def books(connection: Connection) -> list[str]:

@@ -12,8 +12,7 @@ ReadError
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from time import monotonic, sleep
@@ -22,8 +21,11 @@ from typing import Any, Generic, LiteralString, NamedTuple, TypeVar
 from psycopg import AsyncConnection, Connection
 from psycopg.rows import tuple_row
 
-from ledger.log.rows import StoredRow
-from projections.knowledge import KNOWLEDGE
+from ledger.log.postgres import run
+from ledger.log.scripts import Script, picking
+from ledger.log.writer import run_async
+from projections.knowledge import knowing
+from projections.shown import Viewer, acting
 
 T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
@@ -37,29 +39,6 @@ WHERE reached.book = %s AND reached.projection = %s
 ORDER BY reached.version DESC
 LIMIT 1
 """
-# The last of them takes the rights away, so that nothing can be read between them.
-_BECOME_READER: LiteralString = """
-SELECT
-    set_config('obole.book', %(book)s, TRUE),
-    set_config('obole.role', %(role)s, TRUE),
-    set_config('obole.merchant', %(merchant)s, TRUE),
-    set_config('obole.gateway', %(gateway)s, TRUE),
-    set_config('role', 'obole_reader', TRUE)
-"""
-_BECOME_APPLICATION: LiteralString = "SELECT set_config('role', 'obole_app', TRUE)"
-_SHOWN_RANGE: LiteralString = """
-SELECT position, recorded_at, type, tags, data
-FROM facts_shown
-WHERE book = %s AND position > %s AND position <= %s
-ORDER BY position
-"""
-_SHOWN_AT: LiteralString = """
-SELECT position, recorded_at, type, tags, data
-FROM facts_shown
-WHERE book = %s AND position = ANY(%s)
-ORDER BY position
-"""
-
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 
@@ -74,15 +53,6 @@ class Watermark(NamedTuple):
     """When the fact at that position was recorded; none before the first."""
     parked_position: int | None
     """The fact at which the projection stands still, if it does."""
-
-
-class Viewer(NamedTuple):
-    """On whose behalf something is read; of a role without a merchant or gateway they are empty."""
-
-    book: str
-    role: str
-    merchant: str = ""
-    gateway: str = ""
 
 
 class ReadError(Exception):
@@ -154,9 +124,9 @@ def answer(connection: Connection, book: str, read: Read[T]) -> Answer[T]:
     with connection.transaction():
         cursor.execute(_SNAPSHOT)
         marks = cursor.execute(_WATERMARK, (book, read.projection)).fetchall()
-        watermark = _watermark(book, read.projection, marks)
+        watermark = run(connection, _timing(_watermark(book, read.projection, marks)))
         if read.known_on is not None:
-            told = cursor.execute(KNOWLEDGE, _asked_of(watermark, read.known_on)).fetchall()
+            told = run(connection, knowing(book, watermark.position, read.known_on))
             _refuse_unknown(watermark, read.known_on, told)
         rows = cursor.execute(read.sql, {**read.params, "book": book}).fetchall()
     return Answer(watermark, read.shape(rows))
@@ -170,54 +140,15 @@ async def answer_async(
     async with connection.transaction():
         await cursor.execute(_SNAPSHOT)
         await cursor.execute(_WATERMARK, (book, read.projection))
-        watermark = _watermark(book, read.projection, await cursor.fetchall())
+        marks = await cursor.fetchall()
+        watermark = await run_async(connection, _timing(_watermark(book, read.projection, marks)))
         if read.known_on is not None:
-            await cursor.execute(KNOWLEDGE, _asked_of(watermark, read.known_on))
-            _refuse_unknown(watermark, read.known_on, await cursor.fetchall())
+            told = await run_async(connection, knowing(book, watermark.position, read.known_on))
+            _refuse_unknown(watermark, read.known_on, told)
         async with acting(connection, viewer):
             await cursor.execute(read.sql, {**read.params, "book": book})
             rows = await cursor.fetchall()
     return Answer(watermark, read.shape(rows))
-
-
-@asynccontextmanager
-async def acting(connection: AsyncConnection, viewer: Viewer | None) -> AsyncGenerator[None]:
-    """Read for a viewer in the block, within a transaction; without one, as the application.
-
-    Where the block fails, so does the transaction, and its settings go with it.
-    """
-    if viewer is None:
-        yield
-        return
-    await connection.execute(_BECOME_READER, viewer._asdict())
-    yield
-    await connection.execute(_BECOME_APPLICATION)
-
-
-async def shown_range(
-    connection: AsyncConnection, viewer: Viewer, after: int, upto: int
-) -> list[StoredRow]:
-    """Read the facts after one position up to another, as far as the viewer may see them."""
-    return await _shown(connection, viewer, _SHOWN_RANGE, (viewer.book, after, upto))
-
-
-async def shown_at(
-    connection: AsyncConnection, viewer: Viewer, positions: Sequence[int]
-) -> list[StoredRow]:
-    """Read the facts at some positions, as far as the viewer may see them, in their order."""
-    return await _shown(connection, viewer, _SHOWN_AT, (viewer.book, list(positions)))
-
-
-async def _shown(
-    connection: AsyncConnection, viewer: Viewer, sql: LiteralString, params: Sequence[Any]
-) -> list[StoredRow]:
-    async with connection.transaction(), acting(connection, viewer):
-        cursor = await connection.execute(sql, params, binary=True)
-        rows = await cursor.fetchall()
-    return [
-        StoredRow(viewer.book, position, recorded_at, type_, tuple(tags), data)
-        for position, recorded_at, type_, tags, data in rows
-    ]
 
 
 def wait_for(
@@ -256,16 +187,21 @@ async def wait_for_async(
     raise AssertionError("the last look either arrives or gives up")
 
 
-def _asked_of(watermark: Watermark, known_on: date) -> dict[str, Any]:
-    return {"book": watermark.book, "position": watermark.position, "known_on": known_on}
-
-
-def _refuse_unknown(watermark: Watermark, known_on: date, told: Rows) -> None:
-    ((before, unprojected),) = told
-    if before is None or before:
+def _refuse_unknown(watermark: Watermark, known_on: date, told: tuple[bool, bool]) -> None:
+    before, unprojected = told
+    if before:
         raise BeforeTheBook(watermark, known_on)
     if unprojected:
         raise NotKnown(watermark, known_on)
+
+
+def _timing(watermark: Watermark) -> Script[Watermark]:
+    """Add when its fact was recorded, where that is archived, as while all is worked out anew."""
+    if watermark.recorded_at is not None or not watermark.position:
+        return watermark
+    for row in (yield from picking(watermark.book, [watermark.position])):
+        return watermark._replace(recorded_at=row.recorded_at)
+    return watermark
 
 
 def _watermark(book: str, projection: str, marks: Rows) -> Watermark:

@@ -13,7 +13,8 @@ from psycopg import Connection
 from ledger.facts.base import Recorded
 from ledger.facts.book import BookOpened
 from ledger.facts.registry import REGISTRY, Registry, UnknownFact, stored_name
-from ledger.log.postgres import PostgresLog
+from ledger.log.older import before
+from ledger.log.postgres import PostgresLog, run
 from ledger.log.rows import StoredRow
 from projections.fold import AnyFold, Context
 from projections.quick import TAGS, read_all
@@ -65,11 +66,12 @@ def lines(connection: Connection, book: str, after: int, to: int) -> list[Stored
         psycopg.OperationalError: the database is away.
     """
     found = connection.execute(_LINES, (book, after, to), binary=True).fetchall()
-    if not found:
-        return []
-    position, recorded_at, kind, data = zip(*found, strict=True)
-    columns = zip(repeat(book), position, recorded_at, kind, repeat(()), data, strict=False)
-    return list(map(StoredRow._make, columns))
+    rows = list[StoredRow]()
+    if found:
+        position, recorded_at, kind, data = zip(*found, strict=True)
+        columns = zip(repeat(book), position, recorded_at, kind, repeat(()), data, strict=False)
+        rows = list(map(StoredRow._make, columns))
+    return run(connection, before(book, after, to, rows, tagged=False))
 
 
 @contextmanager

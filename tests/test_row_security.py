@@ -13,7 +13,8 @@ from ledger.log.session import connect, connect_async
 from projections.charges.read import authorized, one
 from projections.engine import Engine
 from projections.merchant_accounts.read import statement
-from projections.reading import Read, Viewer, answer_async, shown_at, shown_range
+from projections.reading import Read, answer_async
+from projections.shown import Viewer, shown_at, shown_range
 from projections.subscriptions.read import of_merchant
 from tests.support.database import TestDatabase
 from tests.support.shown_rows import BOOKS, FILLED, Owner, fill, insert, record
@@ -35,6 +36,7 @@ SHOWN: dict[str, set[str]] = {
 VIEWS = {"facts_shown"}
 CLOSED = {
     "addresses",
+    "archives",
     "data_keys",
     "facts",
     "heads",

@@ -3,6 +3,7 @@
 import typer
 
 from api.cli import (
+    archive,
     audit,
     book,
     catalogue,
@@ -50,6 +51,7 @@ app.command("import", rich_help_panel=RUN)(importing.import_file)
 app.command(rich_help_panel=RUN)(upkeep.status)
 app.command(rich_help_panel=RUN)(upkeep.unpark)
 app.command("rebuild", rich_help_panel=RUN)(upkeep.rebuild_projections)
+app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
 app.command("payouts", rich_help_panel=MONEY)(payouts.show_payouts)
 app.command("statement", rich_help_panel=MONEY)(statement.show_statement)
 app.command("expected", rich_help_panel=MONEY)(expected.expected)

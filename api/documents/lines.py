@@ -31,7 +31,8 @@ from ledger.postings import Account, postings
 from projections.charges import lines as members
 from projections.charges.lines import Member, Members
 from projections.charges.read import PageEnd, Period
-from projections.reading import Answer, Read, Viewer, answer_async, shown_at
+from projections.reading import Answer, Read, answer_async
+from projections.shown import Viewer, shown_at
 
 Line = Literal["pending", "unresolved", "released", "earned", "refunded", "written_off"]
 T = TypeVar("T")

@@ -12,6 +12,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from psycopg import Connection
 
+from ledger.log.errors import LogError
+from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
 from projections import positions
 from projections.positions import Status
@@ -19,9 +21,7 @@ from projections.positions import Status
 _log = logging.getLogger(__name__)
 
 _LAG: LiteralString = """
-SELECT coalesce(extract(epoch FROM clock_timestamp() - recorded_at), 0)::float8
-FROM facts
-WHERE book = %s AND position = %s
+SELECT extract(epoch FROM clock_timestamp() - %s)::float8
 """
 _WAITING: LiteralString = """
 SELECT state, age, count(*), sum(price_micros)::bigint
@@ -60,7 +60,7 @@ class Standing(Collector):
         try:
             with connect(self._url) as connection:
                 found = list(self._found(connection))
-        except psycopg.Error as away:
+        except (psycopg.Error, LogError) as away:
             _log.warning("no figures while the database is away: %s", type(away).__name__)
             found = []
         up.add_metric([], 1 if found else 0)
@@ -95,7 +95,9 @@ def _lag(connection: Connection, statuses: Sequence[Status]) -> Metric:
         labels=["book", "projection"],
     )
     for one in statuses:
-        row = connection.execute(_LAG, (one.book, one.projected + 1)).fetchone()
+        rows = PostgresLog(connection, one.book).rows_at([one.projected + 1])
+        asked = [connection.execute(_LAG, (next_.recorded_at,)).fetchone() for next_ in rows]
+        row = asked[0] if asked else None
         gauge.add_metric([one.book, one.projection], row[0] if row else 0.0)
     return gauge
 

@@ -4,7 +4,11 @@ LogError
 ├── UnknownBook      nobody has opened this book
 ├── RowRefused       the database's rules refuse a row; only its own decision fails
 ├── LogOverloaded    more is waiting than the queue holds; come again later
-└── LogUnavailable   PostgreSQL is away, or went away before it said whether it committed
+├── LogUnavailable   PostgreSQL is away, or went away before it said whether it committed
+├── FactsMissing     positions below the head are neither in the database nor in a file it knows
+├── ArchiveMissing   the folder or file of old facts is not where this process looks
+├── ArchiveUnreadable  such a file is not as it was written
+└── ArchiveRefused   nothing was dropped, and why
 """
 
 
@@ -38,3 +42,19 @@ class LogUnavailable(LogError):
     Whether a decision that was under way is committed is not known: submitted again, it finds
     its own facts by their ids, or makes them.
     """
+
+
+class FactsMissing(LogError):
+    """Facts that were there cannot be found: never told as though there were none."""
+
+
+class ArchiveMissing(LogError):
+    """What is in a file cannot be read here; whoever asked gets no answer."""
+
+
+class ArchiveUnreadable(LogError):
+    """A file of old facts is damaged; whoever asked gets no answer."""
+
+
+class ArchiveRefused(LogError):
+    """Facts were not archived; they are where they were."""

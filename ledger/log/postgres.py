@@ -12,18 +12,31 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ledger.log import scripts
 from ledger.log import statements as sql
+from ledger.log.archive import Fetch
 from ledger.log.batch import Decide, Outcome, Proposal
-from ledger.log.errors import LogUnavailable, RowRefused
+from ledger.log.errors import (
+    ArchiveMissing,
+    ArchiveUnreadable,
+    LogError,
+    LogUnavailable,
+    RowRefused,
+)
 from ledger.log.rows import Interest, Query, StoredRow
-from ledger.log.scripts import Answers, Appended, Script, Step
+from ledger.log.scripts import Appended
+from ledger.log.steps import Answers, Script, Step
 
 T = TypeVar("T")
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 """What psycopg raises when the database, or the way to it, is gone or will not answer in time."""
 
-REFUSED = (psycopg.DataError, psycopg.IntegrityError, UnicodeEncodeError)
-"""What psycopg raises when a row, or what is asked for, cannot be given to the database."""
+REFUSED = (
+    *(psycopg.DataError, psycopg.IntegrityError, UnicodeEncodeError),
+    *(ArchiveMissing, ArchiveUnreadable),
+)
+"""What is raised when a row, or what is asked for, cannot be given to the database, or when what
+is asked for is archived and cannot be read: it is not the fault of what stands beside it.
+"""
 
 
 class PostgresLog:
@@ -101,7 +114,7 @@ class PostgresLog:
     ) -> list[Outcome | Exception]:
         appended = self._decided(connection, proposals)
         if appended.wants_room:
-            self._make_room(connection, appended)
+            self._make_room(connection)
         return appended.outcomes
 
     def _decided(self, connection: Connection, proposals: Sequence[Proposal]) -> Appended:
@@ -117,10 +130,10 @@ class PostgresLog:
                 self._crowded = appended.crowded
                 return appended
 
-    def _make_room(self, connection: Connection, appended: Appended) -> None:
+    def _make_room(self, connection: Connection) -> None:
         # What was appended stays so; if somebody is in the way, the next to append makes room.
         with suppress(psycopg.Error):
-            run(connection, scripts.making_room(self.book, appended.head))
+            run(connection, scripts.making_room(self.book))
 
     @contextmanager
     def _connection(self) -> Generator[Connection]:
@@ -134,8 +147,10 @@ class PostgresLog:
             raise LogUnavailable(str(away)) from away
 
 
-def row_refused(refused: Exception) -> RowRefused:
-    """Name the rule that a refused row breaks."""
+def row_refused(refused: Exception) -> LogError:
+    """Name the rule that a refused row breaks; what is said of an archive stays as it is."""
+    if isinstance(refused, LogError):
+        return refused
     if isinstance(refused, psycopg.Error):
         return RowRefused(refused.diag.constraint_name or refused.sqlstate or str(refused))
     return RowRefused(str(refused))
@@ -161,6 +176,8 @@ def run(connection: Connection, script: Script[T]) -> T:
 
 
 def _perform(connection: Connection, step: Step) -> Answers:
+    if isinstance(step, Fetch):
+        return [[*rows] for rows in step.rows()]
     if len(step) == 1:
         return [_rows(connection.execute(*step[0], binary=True))]
     with connection.pipeline():

@@ -1,19 +1,22 @@
-"""What is said to PostgreSQL, and in which order, without saying it.
+"""What is said to PostgreSQL, and in which order, without saying it: see `steps`.
 
 A script is a generator: it yields a step, is sent the answers, and returns its result. The
 synchronous and the asynchronous shell run the same scripts, so they keep the same promises.
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, LiteralString, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from ledger.log import statements as sql
+from ledger.log.archive import Span
 from ledger.log.batch import Decided, Outcome, Proposal, belongs, decide_all, place
 from ledger.log.encoding import arrays, encoded
 from ledger.log.errors import UnknownBook
+from ledger.log.older import before, fetched, older
 from ledger.log.rows import Interest, Query, StoredRow
+from ledger.log.steps import Ask, Script
 
 ROOM_AHEAD = 1 << 22
 """Positions that should be left in a book's partitions; whoever leaves fewer makes the next."""
@@ -32,23 +35,6 @@ ANY_TAIL = 1 << 62
 
 PATIENCE = (TAIL_LIMIT, TAIL_LIMIT, ANY_TAIL)
 """The limits of a batch's successive attempts; the last one succeeds whatever came between."""
-
-
-class Ask(NamedTuple):
-    """One statement with its parameters; the answer is its rows."""
-
-    sql: LiteralString
-    params: Sequence[Any] | Mapping[str, Any] = ()
-
-
-Step = tuple[Ask, ...]
-"""Statements that are sent together and answered together."""
-
-Answers = list[list[tuple[Any, ...]]]
-"""For each statement of a step its rows."""
-
-T = TypeVar("T")
-Script = Generator[Step, Answers, T]
 
 
 class Reading(NamedTuple):
@@ -70,7 +56,9 @@ def reading(book: str, queries: Sequence[Query]) -> Script[Reading]:
     if not records:
         raise UnknownBook(book)
     head: int = records[0][0]
-    found = _found(book, tagged, records)
+    found, elsewhere = _found(book, tagged, records)
+    if elsewhere:
+        yield from _fetched(book, found, elsewhere)
     for interest in interests:
         if interest.tags:
             found.setdefault(interest, [])
@@ -151,7 +139,8 @@ def _under_the_lock(
         yield (Ask(sql.COMMIT),)
         raise UnknownBook(book)
     head: int = locked[0][0]
-    if head - read.head > tail_limit:
+    # Fewer than that, too, if they were archived meanwhile.
+    if head - read.head != len(records):
         yield (Ask(sql.COMMIT),)
         return None
     tail = [_stored(book, position, fields) for position, *fields in records]
@@ -164,21 +153,31 @@ def _under_the_lock(
     return landed and landed._replace(crowded=bool(tail))
 
 
-def making_room(book: str, head: int) -> Script[None]:
-    """Make the partitions that `head` calls for, beside those who append."""
-    yield (Ask(sql.ENSURE_PARTITIONS, (book, head + ROOM_AHEAD)),)
+def making_room(book: str) -> Script[None]:
+    """Make the partitions that the head calls for, beside those who append."""
+    yield (Ask(sql.ENSURE_ROOM, (ROOM_AHEAD, book)),)
 
 
 def ranging(book: str, after: int, upto: int) -> Script[list[StoredRow]]:
-    """Read all rows after one position up to and including another, in order."""
+    """Read all rows after one position up to and including another, in order.
+
+    Raises:
+        FactsMissing: Some are neither in the database nor in a file.
+    """
     (records,) = yield (Ask(sql.READ_RANGE, (book, after, upto)),)
-    return [_stored(book, position, fields) for position, *fields in records]
+    rows = [_stored(book, position, fields) for position, *fields in records]
+    return (yield from before(book, after, upto, rows))
 
 
 def picking(book: str, positions: Sequence[int]) -> Script[list[StoredRow]]:
     """Read the rows at these positions, in order of position."""
     (records,) = yield (Ask(sql.READ_POSITIONS, (book, list(positions))),)
-    return [_stored(book, position, fields) for position, *fields in records]
+    rows = [_stored(book, position, fields) for position, *fields in records]
+    missing = sorted(set(positions) - {row.position for row in rows})
+    if not missing:
+        return rows
+    old = yield from older(book, [Span(one, one) for one in missing])
+    return old + rows
 
 
 def asking_head(book: str) -> Script[tuple[int, datetime]]:
@@ -209,20 +208,38 @@ def _may_be_there(interest: Interest) -> bool:
     return "\0" not in text and not surrogates
 
 
+Found = dict[Interest, list[StoredRow]]
+Elsewhere = list[tuple[Interest, int, int]]
+"""Between which positions an interest has facts in a file, both included."""
+
+
+def _fetched(book: str, found: Found, elsewhere: Elsewhere) -> Script[None]:
+    spans = [
+        Span(first, last, interest.tags[0], interest.types) for interest, first, last in elsewhere
+    ]
+    answers = yield from fetched(book, spans)
+    for (interest, _, _), rows in zip(elsewhere, answers, strict=True):
+        found[interest] += [row for row in rows if belongs(interest, row)]
+
+
 def _found(
     book: str, interests: Sequence[Interest], records: Iterable[Sequence[Any]]
-) -> dict[Interest, list[StoredRow]]:
-    found: dict[Interest, list[StoredRow]] = {interest: [] for interest in interests}
+) -> tuple[Found, Elsewhere]:
+    found: Found = {interest: [] for interest in interests}
+    elsewhere: Elsewhere = []
     rows: dict[int, StoredRow] = {}
-    for _, number, position, *fields in records:
+    for _, number, position, *fields, span in records:
         if position is None:
-            return found  # the one row that says that there is none
+            break  # the one row that says that there is none
         interest = interests[int(number) - 1]
+        if fields[-1] is None:
+            elsewhere.append((interest, position - span, position))
+            continue
         row = rows.get(position) or rows.setdefault(position, _stored(book, position, fields))
         # Another tag may share the hash, so the tags themselves decide.
         if belongs(interest, row):
             found[interest].append(row)
-    return found
+    return found, elsewhere
 
 
 def _look_up(book: str, interests: Sequence[Interest]) -> dict[str, Any]:

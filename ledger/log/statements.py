@@ -10,6 +10,13 @@ OPEN_BOOK = "SELECT open_book(%s)"
 ENSURE_PARTITIONS = "SELECT ensure_partitions(%s, %s)"
 """Book, position → the last position that has a partition."""
 
+ENSURE_ROOM = """
+SELECT ensure_partitions(book, position + least(%s, 1::bigint << (partition_bits - 1)))
+FROM heads
+WHERE book = %s
+"""
+"""How many positions ahead, book → as above; half a partition ahead where that is less."""
+
 # --- Reading ---
 
 HEAD = "SELECT position, recorded_at FROM heads WHERE book = %s"
@@ -23,9 +30,15 @@ LEFT JOIN (
         %(tags)s::text [], %(others)s::text [], %(types)s::text [], %(afters)s::bigint []
     ) WITH ORDINALITY AS wanted (tag, others, types, after, n)
     CROSS JOIN LATERAL (
-        SELECT fact.*
+        SELECT
+            coalesce(fact.position, sightings.last) AS position,
+            fact.recorded_at,
+            fact.type,
+            fact.tags,
+            fact.data,
+            sightings.span
         FROM sightings
-        CROSS JOIN LATERAL (
+        LEFT JOIN LATERAL (
             SELECT facts.position, facts.recorded_at, facts.type, facts.tags, facts.data
             FROM facts
             WHERE
@@ -36,7 +49,7 @@ LEFT JOIN (
                 AND wanted.tag = ANY(facts.tags)
                 AND (wanted.types = '' OR facts.type = ANY(string_to_array(wanted.types, E'\n')))
             OFFSET 0
-        ) AS fact
+        ) AS fact ON TRUE
         WHERE
             sightings.book = %(book)s
             AND sightings.term = term(
@@ -56,6 +69,11 @@ LEFT JOIN (
                 ) END
             )
             AND sightings.last > wanted.after
+            AND (
+                fact.position IS NOT NULL
+                OR sightings.last
+                <= (SELECT max(archives.last) FROM archives WHERE archives.book = %(book)s)
+            )
         OFFSET 0
     ) AS sighted
 ) AS found ON TRUE
@@ -67,6 +85,10 @@ One statement, so head and rows come from one snapshot; without any row there is
 interest is its first tag, the others with a space between, its types with a line feed between (none
 mean any), and the position after which it begins. Of several tags the rarest is looked up, as far
 as counting to 100 tells.
+
+Where the facts of a sighting are archived, its last position stands without a fact beside it, and
+its span: they are read from their file. They left in one transaction with the row that says so, so
+that this snapshot has either.
 
 Every bound of a fact's position hangs on a sighting: a plan that was made while the book was empty
 would otherwise read all that is after the position asked for, for as long as the connection lives.
@@ -86,6 +108,19 @@ FROM facts
 WHERE book = %s AND position = ANY(%s)
 ORDER BY position
 """
+
+# --- Reading what is archived ---
+
+ARCHIVES = """
+SELECT first, last, file, bytes, sha256, root
+FROM archives
+WHERE book = %s AND last > %s AND first <= %s
+ORDER BY last
+"""
+"""Book, after, up to and including → which files hold positions of this range."""
+
+CHUNKS = "SELECT file, chunks FROM archives WHERE file = ANY(%s)"
+"""Files → each with the sums of its chunks."""
 
 # --- Appending ---
 # In one transaction, READ COMMITTED: each statement sees all that was committed before it began,

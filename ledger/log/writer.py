@@ -12,6 +12,7 @@ from psycopg.pq import TransactionStatus
 
 from ledger.log import scripts
 from ledger.log import statements as sql
+from ledger.log.archive import Fetch
 from ledger.log.batch import Decide, Outcome, Proposal, decide_all
 from ledger.log.encoding import encoded
 from ledger.log.errors import LogUnavailable
@@ -19,8 +20,9 @@ from ledger.log.flight import Flight, Turn
 from ledger.log.lane import Lane
 from ledger.log.postgres import AWAY, REFUSED, row_refused
 from ledger.log.rows import Query, StoredRow
-from ledger.log.scripts import Answers, Appended, Script, Step
+from ledger.log.scripts import Appended
 from ledger.log.session import connect_async
+from ledger.log.steps import Answers, Script, Step
 
 T = TypeVar("T")
 Answer = TypeVar("Answer")
@@ -221,13 +223,13 @@ class BookWriter:
             raise
         flight.landed.set_result(appended)
         if appended and appended.wants_room:
-            await self._make_room(appended.head)
+            await self._make_room()
         return appended
 
-    async def _make_room(self, head: int) -> None:
+    async def _make_room(self) -> None:
         # What was appended stays so; if somebody is in the way, the next makes room.
         with suppress(psycopg.Error):
-            await self._looks.run(scripts.making_room(self.book, head))
+            await self._looks.run(scripts.making_room(self.book))
 
     async def _settled(self, proposals: Sequence[Proposal]) -> list[Outcome | Exception]:
         """Append what others were faster than: read again, and decide under the lock."""
@@ -240,7 +242,7 @@ class BookWriter:
             if appended is not None:
                 self._crowded = appended.crowded
                 if appended.wants_room:
-                    await self._make_room(appended.head)
+                    await self._make_room()
                 return appended.outcomes
         raise AssertionError("the last of them has no limit")
 
@@ -286,6 +288,8 @@ async def run_async(connection: AsyncConnection, script: Script[T]) -> T:
 
 
 async def _perform(connection: AsyncConnection, step: Step) -> Answers:
+    if isinstance(step, Fetch):
+        return [[*rows] for rows in await asyncio.to_thread(step.rows)]
     if len(step) == 1:
         return [await _rows(await connection.execute(*step[0], binary=True))]
     async with connection.pipeline():

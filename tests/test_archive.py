@@ -1,0 +1,240 @@
+"""Old facts in files: found, checked and read as though they had never left."""
+
+import asyncio
+from collections.abc import Generator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ledger.log import archiving
+from ledger.log.archiving import alone, archive, full_parts
+from ledger.log.batch import Proposal
+from ledger.log.errors import (
+    ArchiveMissing,
+    ArchiveRefused,
+    ArchiveUnreadable,
+)
+from ledger.log.merkle import Tree
+from ledger.log.postgres import PostgresLog
+from ledger.log.rows import Interest, entry_bytes
+from ledger.log.session import connect
+from ledger.log.writer import BookWriter
+from projections.source import lines
+from tests.support.database import TestDatabase
+from tests.support.log import BOOK, about, noting, once, opened
+
+SIZE = 1 << 7
+
+
+@pytest.fixture
+def log(
+    database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Generator[PostgresLog]:
+    """Give a book of small partitions, three of them full, and a folder for archives."""
+    monkeypatch.setenv("OBOLE_ARCHIVE", str(tmp_path))
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("INSERT INTO heads (book, partition_bits) VALUES (%s, 7)", (BOOK,))
+    with opened(database.app_url) as found:
+        for n in range(3 * SIZE + 5):
+            found.submit([noting(f"a:{n}", f"b:{n % 5}", "c:1")])
+        yield found
+
+
+def leave(database: TestDatabase, folder: Path, parts: int = 1) -> None:
+    with connect(database.owner_url) as owner, alone(owner, BOOK):
+        for part in full_parts(owner, BOOK)[:parts]:
+            archive(owner, BOOK, part, folder, lambda _, __: None)
+
+
+def partitions(database: TestDatabase) -> list[str]:
+    with psycopg.connect(database.owner_url) as owner:
+        found = owner.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^facts_' ORDER BY 1"
+        )
+        return [name for (name,) in found]
+
+
+class TestReading:
+    """Whoever reads sees no difference."""
+
+    def test_gives_ranges_and_positions_as_before(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path
+    ) -> None:
+        wanted = log.follow(0, 1_000)
+        picked = [1, SIZE, SIZE + 1, 2 * SIZE + 1, 3 * SIZE + 1]
+        at = log.rows_at(picked)
+        with connect(database.app_url) as connection:
+            plain = lines(connection, BOOK, 0, 1_000)
+        leave(database, tmp_path, 2)
+        assert partitions(database)[0] == "facts_fr_2"
+        assert log.follow(0, 1_000) == wanted
+        assert log.follow(SIZE - 3, 6) == wanted[SIZE - 3 : SIZE + 3]
+        assert log.follow(5, 10) == wanted[5:15]
+        assert log.rows_at(picked) == at
+        with connect(database.app_url) as connection:
+            assert lines(connection, BOOK, 0, 1_000) == plain
+
+    def test_finds_every_tag_as_before(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path
+    ) -> None:
+        queries = [
+            about("a:3"),
+            about("b:2"),
+            about("a:3", "b:1"),
+            (Interest(("b:2", "c:1"), frozenset({"noted.v1"}), 40),),
+            (Interest(("c:1",), frozenset({"other.v1"})),),
+            (Interest((), frozenset(), SIZE - 5),),
+        ]
+        wanted = [log.read(query) for query in queries]
+        leave(database, tmp_path, 2)
+        assert [log.read(query) for query in queries] == wanted
+
+    def test_finds_them_for_the_writer_too(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path
+    ) -> None:
+        wanted = log.read(about("b:2"))
+
+        async def read() -> object:
+            async with BookWriter(database.app_url, BOOK) as writer:
+                return await writer.read(about("b:2"))
+
+        leave(database, tmp_path, 2)
+        assert asyncio.run(read()) == wanted
+
+    def test_lets_a_decision_rest_on_what_is_archived(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path
+    ) -> None:
+        leave(database, tmp_path, 2)
+        before, _ = log.head()
+        assert log.submit([once("a:3")])[0].appended == ()
+        assert log.head()[0] == before
+
+    def test_goes_on_where_room_was_made(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path
+    ) -> None:
+        leave(database, tmp_path, 3)
+        for n in range(2 * SIZE):
+            log.submit([noting(f"d:{n}")])
+        assert [row.position for row in log.follow(0, 2_000)] == list(range(1, 5 * SIZE + 6))
+
+
+class TestRefused:
+    """A missing or damaged file is never an empty answer."""
+
+    def test_without_the_folder(
+        self,
+        database: TestDatabase,
+        log: PostgresLog,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        leave(database, tmp_path)
+        monkeypatch.delenv("OBOLE_ARCHIVE")
+        with pytest.raises(ArchiveMissing, match="OBOLE_ARCHIVE"):
+            log.follow(0, 5)
+        with pytest.raises(ArchiveMissing):
+            log.read(about("a:3"))
+        assert len(log.follow(SIZE, 5)) == 5
+
+    def test_without_the_file(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path
+    ) -> None:
+        leave(database, tmp_path)
+        for path in tmp_path.glob("*.parquet"):
+            path.unlink()
+        with pytest.raises(ArchiveMissing, match=r"fr_1-128\.parquet"):
+            log.follow(0, 5)
+
+    def test_with_one_byte_changed(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path
+    ) -> None:
+        leave(database, tmp_path)
+        (path,) = tmp_path.glob("*.parquet")
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(ArchiveUnreadable, match="not as it was written"):
+            log.follow(0, 5)
+
+    @pytest.mark.usefixtures("log")
+    def test_alone_in_its_batch(
+        self,
+        database: TestDatabase,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        async def submit() -> list[object]:
+            async with BookWriter(database.app_url, BOOK) as writer:
+                proposals = [once("a:3"), once("e:1"), Proposal(about("a:5"), lambda _: [])]
+                return list(await writer.submit_all(proposals))
+
+        leave(database, tmp_path)
+        monkeypatch.delenv("OBOLE_ARCHIVE")
+        first, second, third = asyncio.run(submit())
+        assert isinstance(first, ArchiveMissing)
+        assert isinstance(third, ArchiveMissing)
+        assert len(second.appended) == 1
+
+
+class TestArchiving:
+    """A partition leaves whole or not at all."""
+
+    def test_keeps_the_root_of_its_entries(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path
+    ) -> None:
+        wanted = Tree(map(entry_bytes, log.follow(0, SIZE))).root()
+        leave(database, tmp_path)
+        with psycopg.connect(database.owner_url) as owner:
+            ((root,),) = owner.execute("SELECT root FROM archives").fetchall()
+        assert bytes(root) == wanted
+
+    @pytest.mark.parametrize("step", ["measured", "check", "_drop"])
+    def test_killed_between_steps_is_done_again(
+        self,
+        database: TestDatabase,
+        log: PostgresLog,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        step: str,
+    ) -> None:
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        wanted = log.follow(0, 1_000)
+        with monkeypatch.context() as patched:
+            patched.setattr(archiving, step, killed)
+            with pytest.raises(KeyboardInterrupt):
+                leave(database, tmp_path)
+        assert partitions(database)[0] == "facts_fr_0"
+        assert log.follow(0, 1_000) == wanted
+        leave(database, tmp_path)
+        assert log.follow(0, 1_000) == wanted
+
+    @pytest.mark.usefixtures("log")
+    def test_does_not_take_another_file_for_its_own(
+        self, database: TestDatabase, tmp_path: Path
+    ) -> None:
+        (tmp_path / "fr_1-128.parquet").write_bytes(b"PAR1 of somebody else PAR1")
+        with pytest.raises(ArchiveRefused, match="nothing was dropped"):
+            leave(database, tmp_path)
+        assert partitions(database)[0] == "facts_fr_0"
+
+    @pytest.mark.usefixtures("log")
+    def test_is_not_for_the_application(self, database: TestDatabase) -> None:
+        with (
+            psycopg.connect(database.app_url) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute("SELECT archive_partition('fr', 0, 'x', 1, '', '', '')")
+
+    @pytest.mark.parametrize(("number", "rule"), [(1, "is not the next"), (0, "is not full")])
+    def test_is_only_of_the_oldest_that_is_full(
+        self, database: TestDatabase, number: int, rule: str
+    ) -> None:
+        with psycopg.connect(database.owner_url) as owner:
+            owner.execute("INSERT INTO heads (book, partition_bits) VALUES (%s, 7)", (BOOK,))
+        with opened(database.app_url) as log, psycopg.connect(database.owner_url) as owner:
+            log.submit([noting("a:1")])
+            with pytest.raises(psycopg.IntegrityError, match=rule):
+                owner.execute("SELECT archive_partition('fr', %s, 'x', 1, '', '', '')", (number,))
