@@ -90,8 +90,7 @@ class BookWriter:
     appending and for reading each; `batch_limit` how many decisions go into one transaction. While
     PostgreSQL writes one batch, the next is read and decided, if it is full, as though that one
     were stored; should it come to nothing, the next is decided again, once each decision of the
-    first was tried by itself. It owns three connections
-    and makes them again when the database comes back.
+    first was tried by itself. It owns three connections, made again when the database is back.
     """
 
     def __init__(
