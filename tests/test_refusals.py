@@ -32,80 +32,95 @@ ONE_VALUE: Mapping[str, tuple[str, str]] = {
 }
 """Refusals of one value: its name, and what is said of `x`."""
 
-Said = tuple[Refusal, str, Mapping[str, object]]
+Said = tuple[type[Refusal], tuple[object, ...], str, Mapping[str, object]]
 OTHERS: tuple[Said, ...] = (
     (
-        refusals.GatewayMissing("gateway"),
+        refusals.GatewayMissing,
+        ("gateway",),
         "a key with the role gateway must name a gateway",
         {"role": "gateway"},
     ),
     (
-        refusals.GatewayMissing("operations"),
+        refusals.GatewayMissing,
+        ("operations",),
         "a key with the role operations must name no gateway",
         {"role": "operations"},
     ),
     (
-        refusals.MerchantMissing("merchant"),
+        refusals.MerchantMissing,
+        ("merchant",),
         "a key with the role merchant must name a merchant",
         {"role": "merchant"},
     ),
     (
-        refusals.MerchantMissing("operations"),
+        refusals.MerchantMissing,
+        ("operations",),
         "a key with the role operations must name no merchant",
         {"role": "operations"},
     ),
     (
-        refusals.UnknownLink("kannel", "sfr"),
+        refusals.UnknownLink,
+        ("kannel", "sfr"),
         "gateway 'kannel' was not declared with a link 'sfr'",
         {"gateway": "kannel", "smsc": "sfr"},
     ),
     (
-        refusals.RulesOutdated("one", "two"),
+        refusals.RulesOutdated,
+        ("one", "two"),
         "the book adopted rules one, but two are loaded: start again",
         {"adopted": "one", "loaded": "two"},
     ),
     (
-        refusals.SolicitationNotAllowed("s", "opted_out"),
+        refusals.SolicitationNotAllowed,
+        ("s", "opted_out"),
         "the solicitation s may not be sent: opted_out",
         {"solicitation": "s", "rule": "opted_out"},
     ),
     (
-        refusals.MessageUnfit(4, 3),
+        refusals.MessageUnfit,
+        (4, 3),
         "a text of 4 parts, of which there may be 1 to 3, not blank",
         {"parts": 4, "most": 3},
     ),
     (
-        refusals.OtherCurrency("GBP", "EUR"),
+        refusals.OtherCurrency,
+        ("GBP", "EUR"),
         "the amount is in GBP, not in EUR",
         {"currency": "GBP", "wanted": "EUR"},
     ),
     (
-        refusals.RefundNotMade("r", "more_than_charged", "1.00", 7),
+        refusals.RefundNotMade,
+        ("r", "more_than_charged", "1.00", 7),
         "more than charged: 1.00 could still be given back",
         {"refund": "r", "rule": "more_than_charged", "left": "1.00", "position": 7},
     ),
     (
-        refusals.FindingAlreadyClosed("f", "refunded"),
+        refusals.FindingAlreadyClosed,
+        ("f", "refunded"),
         "the finding f was closed before, as refunded",
         {"finding": "f", "how": "refunded"},
     ),
     (
-        refusals.PeriodRefused("first_day", "it is yet to come"),
+        refusals.PeriodRefused,
+        ("first_day", "it is yet to come"),
         "it is yet to come",
         {"field": "first_day"},
     ),
     (
-        refusals.SubscriptionEnded("s", 7),
+        refusals.SubscriptionEnded,
+        ("s", 7),
         "the subscription s was stopped",
         {"subscription": "s", "position": 7},
     ),
     (
-        refusals.RenewalNotDue("s", "not_due", "2026-08-01", 7),
+        refusals.RenewalNotDue,
+        ("s", "not_due", "2026-08-01", 7),
         "not due; due at 2026-08-01",
         {"subscription": "s", "rule": "not_due", "due_at": "2026-08-01", "position": 7},
     ),
     (
-        refusals.RenewalNotDue("s", "in_doubt", "", 7),
+        refusals.RenewalNotDue,
+        ("s", "in_doubt", "", 7),
         "in doubt",
         {"subscription": "s", "rule": "in_doubt", "due_at": "", "position": 7},
     ),
@@ -117,7 +132,7 @@ class TestEachRefusal:
     """What is said, and what can be read from it by name."""
 
     def test_has_its_sentence_here(self) -> None:
-        told = {type(refused).__name__ for refused, _, _ in OTHERS} | ONE_VALUE.keys()
+        told = {kind.__name__ for kind, *_ in OTHERS} | ONE_VALUE.keys()
         assert {
             name
             for name, one in vars(refusals).items()
@@ -130,8 +145,13 @@ class TestEachRefusal:
         field, sentence = ONE_VALUE[name]
         assert (str(refused), vars(refused)) == (sentence, {field: "x"})
 
-    @pytest.mark.parametrize(("refused", "sentence", "carried"), OTHERS)
+    @pytest.mark.parametrize(("kind", "given", "sentence", "carried"), OTHERS)
     def test_of_several_carries_each(
-        self, refused: Refusal, sentence: str, carried: Mapping[str, object]
+        self,
+        kind: type[Refusal],
+        given: tuple[object, ...],
+        sentence: str,
+        carried: Mapping[str, object],
     ) -> None:
+        refused = kind(*given)
         assert (str(refused), vars(refused)) == (sentence, carried)
