@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from api.access import Allow, Caller
-from api.shapes import Money
+from api.shapes import Day, Money
 from api.watermark import Reader
 from projections.balances.read import balances, trial_balance
 
@@ -15,10 +15,10 @@ router = APIRouter(tags=["books"])
 
 Accountant = Annotated[Caller, Depends(Allow("finance", "regulator", "admin"))]
 ValueDay = Annotated[
-    date | None, Query(description="Count what is for days up to this one; none: all of it.")
+    Day | None, Query(description="Count what is for days up to this one; none: all of it.")
 ]
 KnownOn = Annotated[
-    date | None, Query(description="Count what was recorded up to this day; none: all of it.")
+    Day | None, Query(description="Count what was recorded up to this day; none: all of it.")
 ]
 
 

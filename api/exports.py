@@ -4,19 +4,18 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator
-from datetime import date
 from pathlib import Path
 from typing import Annotated, BinaryIO, TypeVar
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from api.access import Allow, Caller, face_of
 from api.documents.bundle import zipped
 from api.documents.export import Wanted, write_export
-from api.shapes import MAX_POSITION, STRICT, Consumer, ShortCode
+from api.shapes import MAX_POSITION, STRICT, Consumer, Day, ShortCode
 from api.watermark import Reader
 from ledger.commands.exports import record_export
 from ledger.decisions.exported import Recipient, Scope
@@ -31,16 +30,6 @@ T = TypeVar("T")
 
 ARCHIVE = "export.zip"
 CHUNK_BYTES = 1 << 18
-
-
-def _written(value: object) -> object:
-    # Without this a number would be taken for seconds since 1970.
-    if not isinstance(value, str):
-        raise ValueError("must be a day such as 2026-08-01, as a text")  # noqa: TRY004 - pydantic collects ValueError
-    return value
-
-
-Day = Annotated[date, Field(strict=False, examples=["2026-08-01"]), BeforeValidator(_written)]
 
 
 class ExportWanted(BaseModel):

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from api.access import Allow, Caller, face_of
 from api.problems import FieldError, FieldsInvalid
 from api.registered import check_registered
-from api.shapes import Money, ShortCode, ShortId
+from api.shapes import Day, Money, ShortCode, ShortId
 from api.watermark import Reader
 from projections.rates import read as projected
 
@@ -112,8 +112,8 @@ class Days:
 
     def __init__(
         self,
-        first: Annotated[date, Query(alias="from", description="The first local day.")],
-        last: Annotated[date, Query(alias="to", description="The last local day, included.")],
+        first: Annotated[Day, Query(alias="from", description="The first local day.")],
+        last: Annotated[Day, Query(alias="to", description="The last local day, included.")],
     ) -> None:
         number = (last - first).days + 1
         if not 1 <= number <= MOST_DAYS:

@@ -1,6 +1,7 @@
 """The values that requests and answers are made of: names, texts, instants and money."""
 
 import calendar
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -47,9 +48,20 @@ Words = Annotated[
 """Why something is done, in a person's words, on one line, without a telephone number."""
 
 
-def _written(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("must be a time such as 2026-08-01T09:30:00Z, as a text")  # noqa: TRY004 - pydantic collects ValueError
+# Without these a number, as a text or not, would be taken for seconds since 1970.
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
+
+
+def _day_written(value: object) -> object:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("must be a day such as 2026-08-01, as a text")
+    return value
+
+
+def _instant_written(value: object) -> object:
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise ValueError("must be a time such as 2026-08-01T09:30:00Z, as a text")
     return value
 
 
@@ -60,8 +72,11 @@ def _utc(value: datetime) -> datetime:
         raise ValueError("is too far away") from None
 
 
+Day = Annotated[date, Field(strict=False, examples=["2026-08-01"]), BeforeValidator(_day_written)]
+"""A calendar day; where none is named, in the book's own zone."""
+
 Moment = Annotated[
-    AwareDatetime, Field(strict=False), BeforeValidator(_written), AfterValidator(_utc)
+    AwareDatetime, Field(strict=False), BeforeValidator(_instant_written), AfterValidator(_utc)
 ]
 """An instant in RFC 3339, its zone included."""
 

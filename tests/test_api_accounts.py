@@ -242,5 +242,7 @@ class TestBalances:
 
     def test_on_an_impossible_day_are_a_problem(self, api: Api) -> None:
         for name in ("value_day", "known_on"):
-            answer = api.get("/balances", "finance", **{name: "2026-02-30"})
-            assert [one["field"] for one in answer.json()["errors"]] == [name]
+            for day in ("2026-02-30", "0", "1784109600", "2026-07-15T00:00:00", "20260715"):
+                answer = api.get("/balances", "finance", **{name: day})
+                assert (day, answer.status_code) == (day, 422)
+                assert [one["field"] for one in answer.json()["errors"]] == [name]

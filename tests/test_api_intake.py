@@ -117,6 +117,7 @@ class TestWrongMessage:
             ("sent_at", 1784109600),
             ("sent_at", "2026-07-15T11:59:00"),
             ("sent_at", "yesterday"),
+            ("sent_at", "1784109601"),
             ("sent_at", "0001-01-01T00:00:00+23:59"),
             ("operator_message_id", "a b"),
             ("price", 3),

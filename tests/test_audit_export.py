@@ -393,6 +393,7 @@ class TestRefused:
             ({"through_position": "3"}, "through_position"),
             ({"first_day": None}, "first_day"),
             ({"first_day": 0}, "first_day"),
+            ({"first_day": "1784073600"}, "first_day"),
             ({"other": 1}, "other"),
         ],
     )
