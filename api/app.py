@@ -59,6 +59,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # A slash more is another address: a redirection would repeat what stood in the query.
+        redirect_slashes=False,
         # A trace would carry Kannel's queries to wherever traces are kept.
         telemetry={"tracing": False},
     )
