@@ -222,7 +222,7 @@ def away() -> None:
 
 
 def stalls() -> None:
-    until = process_time() + 0.3
+    until = process_time() + 1.1
     while process_time() < until:
         pass
 
@@ -259,7 +259,7 @@ class TestControl:
         self, faulty: Scene, path: str, found: str
     ) -> None:
         with pytest.raises(AssertionError, match=found):
-            checked(faulty, Asked("GET", path, [], None), most=0.25)
+            checked(faulty, Asked("GET", path, [], None), most=1.0)
 
     def test_finds_a_right_route_right(self, faulty: Scene) -> None:
         assert checked(faulty, Asked("GET", "/livez", [], None)).status_code == 200

@@ -30,7 +30,7 @@ from ledger.log.session import connect
 from ledger.words import derived_id, local_day
 from tests.support.api import BOOK, GATEWAY, ORANGE, ROOT, Api
 from tests.support.matrix import ROWS, SAMPLES, Endpoint
-from tests.support.noise import TEXTS, altered, as_json, noise
+from tests.support.noise import TEXTS, altered, as_json, broken, noise
 from tests.support.told import exchange_line
 
 MOST_SECONDS = 2.0
@@ -239,6 +239,40 @@ def query_of(pairs: Sequence[Sequence[object]]) -> str:
 
 # --- What is made of a right request ---
 
+NEARLY = (
+    *("2026-02-30", "0001-01-01", "9999-12-31", "0000-01-01", "2026-W01-1", "20260715"),
+    *("0000-01", "0001-01", "9999-12", "2026-13", "2026-00", "2026-7", "2026-07-1"),
+    *("2026-02-30.1", "0000-00-00.0", "9999-12-31.9999999999999999999", "0001-01-01.0"),
+    *("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-07-15T24:00:00Z"),
+    *("2026-07-15T09:30:60Z", "2026-07-15T09:30:00+24:00", "2026-07-15T09:30:00.1234567Z"),
+    *("9223372036854775807", "9223372036854775808", "-1", "0", "007", "0x10", "1.0", "1e3"),
+    *("0.01", "0.000001", "9999999.999999", "0.0000001", "-0.01", "1.", ".5", "00.10"),
+    *("000", "00000000", "81014.", ".ludotel", "81014.ludotel.x", "999999999_" + "0" * 32),
+    *("F" * 32, "0" * 31, "0" * 33, "0_" + "0" * 32, "x" * 64, "x" * 65, "x" * 128, "x" * 129),
+    *("+33612345678\n", "JEU\0", "a\r\nb", "\ufffe", "x" * 10_000, "x" * 10_001, "é" * 10_000),
+)
+"""What has the form of something right, and is none, or the last that is."""
+
+
+def near(right: str) -> st.SearchStrategy[str]:
+    """Draw a text as it is, one with a place broken, or what nearly is of some form."""
+    changed = broken(st.just(right.encode()), most=2).map(lambda raw: raw.decode("latin-1"))
+    return st.just(right) | st.sampled_from(NEARLY) | changed
+
+
+@st.composite
+def slightly(draw: st.DrawFn, right: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Draw a value in which at most one text is nearly right."""
+    if isinstance(right, str):
+        return draw(near(right))
+    if not isinstance(right, dict | list) or not right:
+        return right
+    places = range(len(right)) if isinstance(right, list) else sorted(right)
+    place = draw(st.sampled_from(places))
+    changed = right.copy()
+    changed[place] = draw(slightly(right[place]))
+    return changed
+
 
 @st.composite
 def requests(draw: st.DrawFn, scene: Scene, one: Endpoint) -> Asked:
@@ -260,7 +294,10 @@ def requests(draw: st.DrawFn, scene: Scene, one: Endpoint) -> Asked:
 def _parts(draw: st.DrawFn, one: Endpoint, scene: Scene) -> dict[str, str]:
     names = [name for name in SAMPLES if "{" + name + "}" in one.path]
     changed = draw(st.sets(st.sampled_from(names), min_size=1)) if names else set()
-    return {**scene.parts, **{name: quoted(draw(TEXTS)) for name in sorted(changed)}}
+    return {
+        **scene.parts,
+        **{name: quoted(draw(near(scene.parts[name]) | TEXTS)) for name in sorted(changed)},
+    }
 
 
 @st.composite
@@ -271,7 +308,10 @@ def queries(draw: st.DrawFn, scene: Scene, one: Endpoint) -> list[list[object]]:
         right = [[name, known[name]] for name in sorted(known)]
     else:
         names = draw(st.sets(st.sampled_from(parameters(scene.api.client.app, one) or ["x"])))
-        right = [[name, draw(st.sampled_from(PARAMETERS.get(name, "x")))] for name in sorted(names)]
+        right = [
+            [name, draw(st.sampled_from(PARAMETERS.get(name, "x")).flatmap(near))]
+            for name in sorted(names)
+        ]
     found = draw(altered(st.just(right)))
     pairs = found if isinstance(found, list) else [[found]]
     return [pair if isinstance(pair, list) else [pair] for pair in pairs]
@@ -290,10 +330,10 @@ def _headers(draw: st.DrawFn, right: list[tuple[bytes, bytes]]) -> list[tuple[by
 
 def _bodies(scene: Scene, one: Endpoint) -> st.SearchStrategy[bytes]:
     if one.path.endswith("/imports"):
-        lines = st.lists(altered(st.sampled_from(LINES)).map(as_json), max_size=3)
+        lines = st.lists(altered(st.sampled_from(LINES).flatmap(slightly)).map(as_json), max_size=3)
         right = lines.map(b"\n".join)
     else:
-        right = altered(st.just(scene.body(one))).map(as_json)
+        right = altered(slightly(scene.body(one))).map(as_json)
     packed = right.map(gzip.compress)
     return right | right | right | noise(right) | noise(packed) | packed | st.sampled_from(WORST)
 
