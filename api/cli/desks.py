@@ -92,6 +92,5 @@ def connection_to(database: Database, book: str) -> Generator[Connection]:
 
 
 def settings_file(book: str, folder: Path) -> Path | None:
-    """Give a book's file of settings where it has one."""
-    path = folder / f"{book}.toml"
-    return path if path.exists() else None
+    """Give a book's file of settings where it has one: one that stands in the folder."""
+    return next((path for path in folder.glob("*.toml") if path.stem == book), None)
