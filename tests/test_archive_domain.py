@@ -1,0 +1,290 @@
+"""What the trade knows of facts that left for files: a STOP, a receipt, a repeat, a subscription.
+
+Every story is told with the application served while `obole archive` takes its facts away.
+"""
+
+import asyncio
+from collections.abc import Generator
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from httpx2 import Response
+
+from ledger.facts.base import Fact
+from ledger.facts.charges import ChargeAuthorized, ChargeCaptured
+from ledger.facts.consent import OptedOut
+from ledger.facts.subscriptions import SubscriptionStarted, SubscriptionStopped
+from ledger.facts.traffic import ConflictingDuplicateReceived, MoReceived
+from ledger.log.postgres import PostgresLog
+from ledger.log.rows import StoredRow
+from ledger.log.session import connect, connect_async
+from ledger.words import local_day
+from projections.shown import Viewer, shown_at, shown_range
+from tests.support.api import BOOK, GATEWAY, MERCHANT, ORANGE, Api, serving
+from tests.support.cli import Obole, obole_at
+from tests.support.database import TestDatabase
+from tests.support.projected import NAMES
+from tests.support.subscribed_api import SubscribedApi, serving_subscriptions
+
+BITS = 6
+SIZE = 1 << BITS
+MINUTE = timedelta(minutes=1)
+WEEK = timedelta(weeks=1)
+STRANGER = "+33612349999"
+QUESTION = {"gateway": GATEWAY, "smsc": ORANGE, "short_code": "81014", "service": "quiz"}
+_numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def folder(database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder of archives, and the book partitions of 64 positions."""
+    found = tmp_path / "old"
+    found.mkdir()
+    monkeypatch.setenv("OBOLE_ARCHIVE", str(found))
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("INSERT INTO heads (book, partition_bits) VALUES (%s, %s)", (BOOK, BITS))
+    return found
+
+
+@pytest.fixture
+def obole(database: TestDatabase, tmp_path: Path, folder: Path) -> Obole:
+    return obole_at(database, tmp_path, OBOLE_ARCHIVE=str(folder))
+
+
+@pytest.fixture
+def api(database: TestDatabase) -> Generator[Api]:
+    with serving(database) as served:
+        yield served
+
+
+@pytest.fixture
+def subscribed(database: TestDatabase) -> Generator[SubscribedApi]:
+    with serving_subscriptions(database) as served:
+        yield served
+
+
+def rows(database: TestDatabase) -> list[StoredRow]:
+    with connect(database.app_url) as connection:
+        return PostgresLog(connection, BOOK).follow(0, 10_000)
+
+
+def in_database(database: TestDatabase) -> int:
+    """Give the first position that is in the database itself."""
+    with psycopg.connect(database.app_url) as connection:
+        found = connection.execute("SELECT min(position) FROM facts WHERE book = %s", (BOOK,))
+        ((first,),) = found.fetchall()
+    return first
+
+
+def fill(api: Api) -> None:
+    """Let others write until what was there is in partitions that are full."""
+    until = (api.facts()[-1].position // SIZE + 1) * SIZE
+    while api.facts()[-1].position <= until:
+        if isinstance(api, SubscribedApi):
+            api.write("CONTACT", sender=f"3247000{next(_numbers):04}")
+        else:
+            api.mo("JEU", id=f"other-{next(_numbers)}", **{"from": f"+3361200{next(_numbers):04}"})
+
+
+def leave(api: Api, obole: Obole, *kinds: type[Fact]) -> None:
+    """Archive all that may be, and make sure that the facts of some kinds are not here any more."""
+    wanted = [one.position for one in api.facts(*kinds)]
+    fill(api)
+    api.project()
+    done = obole("archive", "--keep", "0", "--yes")
+    assert done.status == 0, done.err
+    assert wanted, done.out
+    assert max(wanted) < in_database(api.database), done.out
+
+
+def bought(api: Api, **fields: str) -> Response:
+    """Let a consumer have bought something, paid a minute ago."""
+    answer = api.mo(**fields)
+    assert api.receipt(answer, 1).status_code == 200
+    api.now += MINUTE
+    return answer
+
+
+def added(api: Api, before: int) -> list[type[Fact]]:
+    return [type(one.fact) for one in api.facts() if one.position > before]
+
+
+class TestStop:
+    """A STOP that is in a file."""
+
+    def test_still_forbids_a_solicitation(self, api: Api, obole: Obole) -> None:
+        bought(api)
+        bought(api, id="mo-2", **{"from": STRANGER})
+        api.mo("STOP", id="mo-3")
+        leave(api, obole, OptedOut)
+        asked = {**QUESTION, "id": "s-1", "sender": "+33612345678"}
+        told = api.post("/solicitations", asked).json()
+        assert (told["allowed"], told["rule"]) == (False, "opted_out")
+        # Control: one who bought in the same range, and did not stop it, may be solicited.
+        other = api.post("/solicitations", {**asked, "id": "s-2", "sender": STRANGER}).json()
+        assert (other["allowed"], other["rule"]) == (True, None)
+
+    def test_still_silences(self, api: Api, obole: Obole) -> None:
+        bought(api)
+        api.mo("STOP", id="mo-2")
+        leave(api, obole, OptedOut)
+        head = api.facts()[-1].position
+        answer = api.mo("CONTACT", id="mo-3")
+        assert answer.status_code == 200
+        assert answer.content == b""
+        assert added(api, head) == [MoReceived]
+
+    def test_still_ends_what_was_subscribed(self, subscribed: SubscribedApi, obole: Obole) -> None:
+        api = subscribed
+        stopped = api.subscribe("HORO")
+        api.write("STOP")
+        lasting = api.subscribe("HORO", sender="32470000002")
+        leave(api, obole, SubscriptionStarted, SubscriptionStopped)
+        api.now += WEEK
+        head = api.facts()[-1].position
+        refused = api.post(f"/subscriptions/{stopped}/renewals", {"request": "r-1"}, "admin")
+        assert (refused.status_code, refused.json()["type"]) == (
+            409,
+            "/problems/subscription-ended",
+        )
+        assert ChargeAuthorized not in added(api, head)
+        # Control: one that began in the same range, and goes on, is charged.
+        renewed = api.post(f"/subscriptions/{lasting}/renewals", {"request": "r-1"}, "admin")
+        assert renewed.status_code == 200
+        assert ChargeAuthorized in added(api, head)
+
+
+class TestMessage:
+    """A message that is in a file."""
+
+    def test_is_joined_by_its_receipt(self, api: Api, obole: Obole) -> None:
+        answer = api.mo()
+        (authorized,) = api.facts(ChargeAuthorized)
+        leave(api, obole, ChargeAuthorized)
+        assert api.receipt(answer, 1).status_code == 200
+        (captured,) = api.facts(ChargeCaptured)
+        assert captured.fact.subject == authorized.fact.subject
+        assert captured.position >= in_database(api.database)
+        again = api.facts()[-1].position
+        assert api.receipt(answer, 1).status_code == 200
+        assert ChargeCaptured not in added(api, again)
+
+    def test_that_comes_again_is_answered_as_the_first_time(self, api: Api, obole: Obole) -> None:
+        first = api.mo()
+        leave(api, obole, MoReceived)
+        head = api.facts()[-1].position
+        again = api.mo()
+        assert again.content == first.content != b""
+        assert again.headers["X-Kannel-DLR-Url"] == first.headers["X-Kannel-DLR-Url"]
+        assert added(api, head) == []
+
+    def test_with_other_words_is_a_conflict_still(self, api: Api, obole: Obole) -> None:
+        api.mo()
+        leave(api, obole, MoReceived)
+        head = api.facts()[-1].position
+        assert api.mo("JEU other").content == b""
+        assert added(api, head) == [ConflictingDuplicateReceived]
+
+
+class TestDerived:
+    """What is worked out from facts in files."""
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_is_rebuilt_as_it_stood(self, name: str, api: Api, obole: Obole) -> None:
+        api.receipt(api.mo(), 1)
+        api.mo("STOP", id="mo-2")
+        leave(api, obole)
+        checked = obole("rebuild", name, "--check", "--json")
+        assert checked.status == 0, checked.err
+        assert checked.json["differences"] == []
+        assert checked.json["position"] == api.facts()[-1].position
+
+    def test_is_exported_whole(self, api: Api, obole: Obole, tmp_path: Path) -> None:
+        bought(api)
+        fill(api)
+        stored = rows(api.database)
+        first, last = (str(local_day(stored[n].recorded_at, "Europe/Paris")) for n in (0, -1))
+        period = ("--from", first, "--to", last, "--through", str(stored[-1].position))
+        before, after = tmp_path / "before", tmp_path / "after"
+        assert obole("audit", "export", *period, "--out", str(before)).status == 0
+        leave(api, obole)
+        done = obole("audit", "export", *period, "--out", str(after), "--json")
+        assert done.status == 0, done.err
+        assert done.json["facts"] == len(stored)
+        for name in ("facts.jsonl", "facts.csv"):
+            assert (after / name).read_bytes() == (before / name).read_bytes()
+        verified = obole("audit", "verify", str(after), "--json")
+        assert verified.status == 0, verified.err
+        assert (verified.json["facts"], verified.json["problems"]) == (len(stored), [])
+
+
+VIEWERS = [
+    Viewer(BOOK, "merchant", MERCHANT),
+    Viewer(BOOK, "merchant", "astrolys"),
+    Viewer(BOOK, "merchant", "nobody"),
+    Viewer(BOOK, "merchant"),
+    Viewer(BOOK, "gateway", "", GATEWAY),
+    *(Viewer(BOOK, role) for role in ("finance", "regulator", "admin", "", "Admin")),
+    Viewer("other", "regulator"),
+]
+
+
+def shown(database: TestDatabase, viewer: Viewer, last: int) -> tuple[list[StoredRow], ...]:
+    """Read what a viewer is shown of a range, and of each position in it."""
+
+    async def read() -> tuple[list[StoredRow], ...]:
+        async with await connect_async(database.app_url) as connection:
+            return (
+                await shown_range(connection, viewer, 0, last),
+                await shown_range(connection, viewer, SIZE - 3, last),
+                await shown_at(connection, viewer, list(range(1, last + 1))),
+            )
+
+    return asyncio.run(read())
+
+
+class TestViewer:
+    """Whoever reads with its own rights sees of a file what it saw of the database."""
+
+    def test_sees_what_it_saw(self, api: Api, obole: Obole) -> None:
+        bought(api)
+        api.mo("HOROSCOPE", id="mo-2", to="72100")
+        fill(api)
+        last = api.facts()[-1].position
+        before = {viewer: shown(api.database, viewer, last) for viewer in VIEWERS}
+        leave(api, obole, MoReceived)
+        assert {viewer: shown(api.database, viewer, last) for viewer in VIEWERS} == before
+        counts = {viewer: len(found) for viewer, (found, *_) in before.items()}
+        assert counts[Viewer(BOOK, "regulator")] == last
+        assert 0 < counts[Viewer(BOOK, "merchant", MERCHANT)] < last
+        for nobody in (Viewer(BOOK, "merchant", "nobody"), Viewer(BOOK, "gateway", "", GATEWAY)):
+            assert counts[nobody] == 0
+
+    @pytest.mark.parametrize("role", ["finance", "regulator", "admin"])
+    def test_is_fed_alike(self, api: Api, obole: Obole, role: str) -> None:
+        bought(api)
+        fill(api)
+        before = api.get("/facts", role, limit=50).json()["facts"]
+        leave(api, obole)
+        assert api.get("/facts", role, limit=50).json()["facts"] == before
+        assert len(before) == 50
+
+    def test_that_is_a_merchant_reads_its_statement_alike(self, api: Api, obole: Obole) -> None:
+        bought(api)
+        fill(api)
+        api.project()
+        path = f"/merchants/{MERCHANT}/statements/2026-07.csv"
+        before = api.get(path, "merchant")
+        assert (before.status_code, b"ludotel" in before.content.lower()) == (200, True)
+        leave_exactly(api, obole)
+        assert api.get(path, "merchant").content == before.content
+
+
+def leave_exactly(api: Api, obole: Obole) -> None:
+    """Archive without anything being added first."""
+    done = obole("archive", "--keep", "0", "--yes")
+    assert done.status == 0, done.err
+    assert in_database(api.database) > SIZE
