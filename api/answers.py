@@ -31,7 +31,7 @@ from ledger.commands.desk import Learn
 from ledger.decisions.refusals import Refusal
 from ledger.facts.registry import FactRefused
 from ledger.facts.tags import TagRefused
-from ledger.log.errors import LogError
+from ledger.log.errors import ArchiveMissing, ArchiveUnreadable, FactsMissing, LogError
 from projections.reading import ReadError
 
 _log = logging.getLogger(__name__)
@@ -47,6 +47,9 @@ FAMILIES = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
+_OLD_FACTS = (FactsMissing, ArchiveMissing, ArchiveUnreadable)
+"""What somebody has to mend before it can be answered."""
+
 _TOLD = (400, 401, 403, 404, 409, 422, 500, 503)
 """What any operation under a book may answer instead."""
 
@@ -69,6 +72,9 @@ def _tell(request: Request, error: Exception) -> Response:
         # gateway and why, and nothing that stood in the query.
         fields = error if isinstance(error, FieldsInvalid) else ""
         _log.warning("refused a gateway: %r, %s %s", request.url.path, kind.name, fields)
+    if isinstance(error, _OLD_FACTS):
+        # It does not pass by itself, and the caller is not told where the files are.
+        _log.error("%r cannot be answered: %s", request.url.path, error)
     headers: dict[str, str] = {}
     if kind.retry_after_seconds is not None:
         headers["Retry-After"] = str(kind.retry_after_seconds)
@@ -87,9 +93,13 @@ def _tell_http(request: Request, error: Exception) -> Response:
     """Tell what the routing itself found: an unknown path, a method that is not there."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
+    problem = _plain(HTTPStatus(error.status_code))
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods(request)))
-    return _response(_plain(HTTPStatus(error.status_code)), headers)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # Nothing but a body is refused so: it is no UTF-8, nested too deeply, or a number too long.
+        problem["errors"] = [FieldError(field="body", message="cannot be read").model_dump()]
+    return _response(problem, headers)
 
 
 def _methods(request: Request) -> set[str]:

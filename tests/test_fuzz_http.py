@@ -113,6 +113,17 @@ class TestFound:
         assert answer.status_code == 404
         assert "secret" not in str(answer.headers) + answer.text
 
+    @pytest.mark.parametrize(
+        "body", [b"\xff", b"[" * 100_000, b"9" * 5_000], ids=["bytes", "deep", "long"]
+    )
+    def test_a_body_that_cannot_be_read_at_all_is_named(
+        self, scene: Scene, routes: dict[str, Endpoint], body: bytes
+    ) -> None:
+        asked = scene.right(routes["POST /messages"])._replace(body=body)
+        answer = checked(scene, asked)
+        assert answer.status_code == 400
+        assert answer.json()["errors"] == [{"field": "body", "message": "cannot be read"}]
+
 
 class TestKey:
     """What is presented as a key."""

@@ -387,7 +387,7 @@ def _problem(answer: Response) -> dict[str, Any]:
     assert problem["status"] == answer.status_code
     assert problem["type"]
     assert problem["title"]
-    if problem["type"] == "/problems/invalid":
+    if problem["type"] == "/problems/invalid" or answer.status_code == 400:
         assert problem["errors"], told
         assert all(one["field"] and one["message"] for one in problem["errors"]), told
     if answer.status_code == 503:
