@@ -85,10 +85,17 @@ _AWAY = Kind(
     HTTPStatus.SERVICE_UNAVAILABLE, "database-away", "The ledger's database is away", LATER
 )
 _BUSY = Kind(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "Too much is waiting", SOON)
+_FILES = Kind(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "archive-unreadable",
+    "Old facts that this rests on cannot be read",
+    LATER,
+)
 _BOOK = Kind(HTTPStatus.NOT_FOUND, "unknown-book", "There is no such book for this key")
 _VALUES = Kind(
     HTTPStatus.UNPROCESSABLE_ENTITY, "values-refused", "No fact may hold what follows from this"
 )
+_LOG = Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "log-failed", "The log failed")
 INVALID = Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", "The request is not understood")
 
 KINDS: Mapping[type[Exception], Kind] = {
@@ -193,13 +200,17 @@ KINDS: Mapping[type[Exception], Kind] = {
     ),
     FactRefused: _VALUES,
     TagRefused: _VALUES,
-    log.LogError: Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "log-failed", "The log failed"),
+    log.LogError: _LOG,
     log.UnknownBook: _BOOK,
     log.RowRefused: Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "row-refused", "The log does not take what follows"
     ),
     log.LogOverloaded: _BUSY,
     log.LogUnavailable: _AWAY,
+    log.FactsMissing: _FILES,
+    log.ArchiveMissing: _FILES,
+    log.ArchiveUnreadable: _FILES,
+    log.ArchiveRefused: _LOG,
     psycopg.OperationalError: _AWAY,
     psycopg.InterfaceError: _AWAY,
     Learn: _BUSY,

@@ -79,6 +79,12 @@ def in_database(database: TestDatabase) -> int:
     return first
 
 
+def head(api: Api) -> int:
+    """Give the last position, without reading any fact."""
+    with connect(api.database.app_url) as connection:
+        return PostgresLog(connection, BOOK).head()[0]
+
+
 def fill(api: Api) -> None:
     """Let others write until what was there is in partitions that are full."""
     until = (api.facts()[-1].position // SIZE + 1) * SIZE
@@ -131,11 +137,11 @@ class TestStop:
         bought(api)
         api.mo("STOP", id="mo-2")
         leave(api, obole, OptedOut)
-        head = api.facts()[-1].position
+        before = head(api)
         answer = api.mo("CONTACT", id="mo-3")
         assert answer.status_code == 200
         assert answer.content == b""
-        assert added(api, head) == [MoReceived]
+        assert added(api, before) == [MoReceived]
 
     def test_still_ends_what_was_subscribed(self, subscribed: SubscribedApi, obole: Obole) -> None:
         api = subscribed
@@ -144,17 +150,17 @@ class TestStop:
         lasting = api.subscribe("HORO", sender="32470000002")
         leave(api, obole, SubscriptionStarted, SubscriptionStopped)
         api.now += WEEK
-        head = api.facts()[-1].position
+        before = head(api)
         refused = api.post(f"/subscriptions/{stopped}/renewals", {"request": "r-1"}, "admin")
         assert (refused.status_code, refused.json()["type"]) == (
             409,
             "/problems/subscription-ended",
         )
-        assert ChargeAuthorized not in added(api, head)
+        assert ChargeAuthorized not in added(api, before)
         # Control: one that began in the same range, and goes on, is charged.
         renewed = api.post(f"/subscriptions/{lasting}/renewals", {"request": "r-1"}, "admin")
         assert renewed.status_code == 200
-        assert ChargeAuthorized in added(api, head)
+        assert ChargeAuthorized in added(api, before)
 
 
 class TestMessage:
@@ -175,18 +181,18 @@ class TestMessage:
     def test_that_comes_again_is_answered_as_the_first_time(self, api: Api, obole: Obole) -> None:
         first = api.mo()
         leave(api, obole, MoReceived)
-        head = api.facts()[-1].position
+        before = head(api)
         again = api.mo()
         assert again.content == first.content != b""
         assert again.headers["X-Kannel-DLR-Url"] == first.headers["X-Kannel-DLR-Url"]
-        assert added(api, head) == []
+        assert added(api, before) == []
 
     def test_with_other_words_is_a_conflict_still(self, api: Api, obole: Obole) -> None:
         api.mo()
         leave(api, obole, MoReceived)
-        head = api.facts()[-1].position
+        before = head(api)
         assert api.mo("JEU other").content == b""
-        assert added(api, head) == [ConflictingDuplicateReceived]
+        assert added(api, before) == [ConflictingDuplicateReceived]
 
 
 class TestDerived:
@@ -219,6 +225,85 @@ class TestDerived:
         verified = obole("audit", "verify", str(after), "--json")
         assert verified.status == 0, verified.err
         assert (verified.json["facts"], verified.json["problems"]) == (len(stored), [])
+
+
+class TestUnreadable:
+    """A file that is away or damaged stops what rests on it, and nothing else."""
+
+    @pytest.mark.parametrize("path", ["/facts", "/exchanges/{mo}", "/consumers/{consumer}/trail"])
+    def test_is_told_as_a_problem_of_its_own_and_logged(
+        self,
+        path: str,
+        api: Api,
+        obole: Obole,
+        folder: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        api.mo()
+        received = api.only(MoReceived)
+        leave(api, obole, MoReceived)
+        named = path.format(mo=received.subject, consumer=received.consumer)
+        (file,) = folder.glob("*.parquet")
+        away = file.rename(folder / "away")
+        answer = api.get(named, "regulator")
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/archive-unreadable")
+        assert str(folder) not in answer.text
+        logged = [one for one in caplog.records if one.levelname == "ERROR"]
+        assert any(file.name in one.getMessage() for one in logged)
+        away.rename(file)
+        assert api.get(named, "regulator").status_code == 200
+
+    def test_charges_nobody_who_may_have_stopped(
+        self, api: Api, obole: Obole, folder: Path
+    ) -> None:
+        bought(api)
+        api.mo("STOP", id="mo-2")
+        leave(api, obole, OptedOut)
+        (file,) = folder.glob("*.parquet")
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+        before = head(api)
+        assert api.mo("JEU", id="mo-3").status_code == 503
+        assert head(api) == before
+        stranger = api.mo("JEU", id="mo-4", **{"from": STRANGER})
+        assert stranger.status_code == 200
+        assert stranger.content != b""
+
+
+class TestCommand:
+    """`obole archive` says what has to be known."""
+
+    def test_writes_into_no_other_folder_than_is_read(
+        self, api: Api, obole: Obole, tmp_path: Path
+    ) -> None:
+        fill(api)
+        api.project()
+        (tmp_path / "elsewhere").mkdir()
+        done = obole("archive", "--keep", "0", "--yes", "--to", str(tmp_path / "elsewhere"))
+        assert done.status == 2
+        assert "OBOLE_ARCHIVE is " in done.err
+        assert in_database(api.database) == 1
+
+    def test_says_who_has_to_be_told_of_the_folder(
+        self, api: Api, obole: Obole, folder: Path
+    ) -> None:
+        fill(api)
+        api.project()
+        untold = Obole({n: v for n, v in obole.environ.items() if n != "OBOLE_ARCHIVE"})
+        done = untold("archive", "--keep", "0", "--yes", "--to", str(folder))
+        assert done.status == 0, done.err
+        assert "every process of Obole needs OBOLE_ARCHIVE=" in done.err
+        again = obole("archive", "--keep", "0", "--yes")
+        assert "OBOLE_ARCHIVE" not in again.err
+        assert "there is no partition to archive" in again.out
+
+    def test_leaves_what_is_not_projected(self, api: Api, obole: Obole) -> None:
+        fill(api)
+        done = obole("archive", "--keep", "0", "--yes")
+        assert done.status == 1
+        assert "`obole work` first" in done.err
+        assert in_database(api.database) == 1
 
 
 VIEWERS = [

@@ -1,5 +1,6 @@
 """`obole archive`: old facts into files, from where they are read on; whether those are whole."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from psycopg import Connection
 
 from api.cli.desks import BookName, migrated_database
 from api.cli.refused import CommandRefused
-from api.cli.show import AsJson, print_json, progress_bar, say
+from api.cli.show import AsJson, aside, print_json, progress_bar, say
 from api.database import Database
 from ledger.log.archive import FOLDER, Archive
 from ledger.log.archiving import Part, alone, archive, check, full_parts, kept
@@ -45,8 +46,7 @@ def archive_facts(  # noqa: PLR0913 - each is an option of the command
         return
     if (keep is None) == (before is None):
         raise typer.BadParameter("say either --keep or --before")
-    if to is None or not to.is_dir():
-        raise typer.BadParameter("name a folder that is there", param_hint="--to")
+    to = _folder(to)
     with migrated_database() as database, connect(database.owner_url) as connection:
         _refuse_unopened(connection, book)
         with alone(connection, book):
@@ -56,6 +56,20 @@ def archive_facts(  # noqa: PLR0913 - each is an option of the command
                 typer.confirm(f"{book}: move positions up to {parts[-1].last:,}?", abort=True)
             made = [_one(connection, book, part, to) for part in parts]
     _tell(book, made, as_json=as_json)
+    if made and not os.environ.get(FOLDER):
+        aside(f"every process of Obole needs {FOLDER}={to.absolute()} from now on")
+
+
+def _folder(to: Path | None) -> Path:
+    """Give the folder to write into: where it is told where to read, no other."""
+    if to is None or not to.is_dir():
+        raise typer.BadParameter("name a folder that is there", param_hint="--to")
+    told = os.environ.get(FOLDER)
+    if told and Path(told).resolve() != to.resolve():
+        raise typer.BadParameter(
+            f"{FOLDER} is {told}, so nobody would find what is in {to}", param_hint="--to"
+        )
+    return to
 
 
 def _refuse_unopened(connection: Connection, book: str) -> None:
