@@ -115,7 +115,11 @@ def _beside(out: Path) -> Generator[Path]:
         raise typer.BadParameter(f"{out} is there already", param_hint="--out")
     if not out.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {out.absolute().parent}", param_hint="--out")
-    made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+    try:
+        made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+    except OSError as error:
+        told = f"{out} cannot be made: {error.strerror}"
+        raise typer.BadParameter(told, param_hint="--out") from error
     try:
         yield made
     finally:

@@ -15,7 +15,7 @@ from api.cli.show import AsJson, aside, count, print_json, print_table, progress
 from api.market.check import Verdict, check
 from api.market.goods import SHOPS
 from api.market.place import place
-from api.market.prove import Prover, Step, home, told_of
+from api.market.prove import OVER, Prover, Step, home, told_of
 from api.market.simulate import MOST_DAYS, Files, Wanted, simulate
 from ledger.log.session import connect
 from ledger.rules.resolve import RuleBook
@@ -32,6 +32,7 @@ Messages = Annotated[int | None, typer.Option(min=1, help="How many messages, in
 Book = Annotated[str | None, typer.Option("--book", help="fr or be; both by default.")]
 Out = Annotated[Path, typer.Option("--out", help="The folder that it is written into.")]
 _OUT = Path("market")
+_WAYS = ("import", "live", "rebuild")
 _HOURS = 24
 
 
@@ -56,6 +57,9 @@ def simulate_market(  # noqa: PLR0913, PLR0917 - each is an option of the comman
         return
     for name, files in made.items():
         say(f"{name}: {files.lines}, and what must come of it: {files.truth}")
+        say(f"  obole catalogue load {files.catalogue} --book {name}")
+        say(f"  obole import {files.lines} --book {name} --now {OVER}")
+        say(f"  obole simulate check --book {name} --out {out}")
 
 
 @app.command("check")
@@ -67,7 +71,9 @@ def check_truth(
 ) -> None:
     """Hold a book of the database against the truth in a folder; the status is 1 if they differ.
 
-    Its projections must be at the head: `obole work --once`.
+    After `obole import` with the market's own turns its projections are at the
+    head. To let `obole work --once` bring them there, give it the time of the
+    last turn as `--now`: by today's, charges would have grown old meanwhile.
     """
     files = Files(out, book)
     if not files.truth.exists():
@@ -101,6 +107,7 @@ def prove(  # noqa: PLR0913 - each is an option of the command
     Writes it, imports it, plays it over HTTP, drops and rebuilds the projections, in a server of
     its own in the folder. `--messages` is the sum over the books.
     """
+    taken = _taken(ways)
     rules = load_rules()
     made = _made(_wanted(seed, days, 0, messages, book), rules, out)
     steps: list[Step] = []
@@ -110,7 +117,7 @@ def prove(  # noqa: PLR0913 - each is an option of the command
             prover = Prover(where, aside)
             total = json.loads(files.truth.read_text(encoding="utf-8"))["lines"]
             with _bar(f"{name}: live", total) as show:
-                prover.prove(name, rules[name], files, ways.split(","), show)
+                prover.prove(name, rules[name], files, taken, show)
             steps += prover.steps
     if as_json:
         print_json([one._asdict() for one in steps])
@@ -123,6 +130,19 @@ def prove(  # noqa: PLR0913 - each is an option of the command
         print_table(table(f"Market of seed {seed}, {messages:,} messages", headers, rows))
     if any(one.failures for one in steps):
         raise CommandRefused("the ledger is not what it must be")
+
+
+def _taken(ways: str) -> set[str]:
+    """Read which ways are to be taken: one that proves nothing must not be told as held."""
+    taken = {way.strip() for way in ways.split(",")}
+    if unknown := taken - {*_WAYS}:
+        told = ", ".join(map(repr, sorted(unknown)))
+        raise typer.BadParameter(f"{told}: none of {', '.join(_WAYS)}", param_hint="--ways")
+    if taken == {"rebuild"}:
+        raise typer.BadParameter(
+            "a rebuild needs an import or a life before it", param_hint="--ways"
+        )
+    return taken
 
 
 def _held(failures: list[str]) -> str:
@@ -142,8 +162,11 @@ def _wanted(
 def _made(wanted: list[Wanted], rules: Mapping[str, RuleBook], out: Path) -> dict[str, Files]:
     made: dict[str, Files] = {}
     for one in wanted:
-        with _bar(f"{one.book}: writing", one.messages) as show:
-            made[one.book] = simulate(one, rules[one.book], out, show)
+        try:
+            with _bar(f"{one.book}: writing", one.messages) as show:
+                made[one.book] = simulate(one, rules[one.book], out, show)
+        except OSError as error:
+            raise CommandRefused(f"nothing can be written into {out}: {error.strerror}") from error
         aside(f"{one.book}: {count(one.messages, 'message')} written")
     return made
 

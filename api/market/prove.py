@@ -21,7 +21,7 @@ T = TypeVar("T")
 Show = Callable[[int], None]
 Told = Callable[[str], None]
 
-_OVER = f"{FIRST_DAY + timedelta(days=MOST_DAYS + 1)}T00:00:00Z"
+OVER = f"{FIRST_DAY + timedelta(days=MOST_DAYS + 1)}T00:00:00Z"
 """When the longest market is over, whatever the day is on which it is proved."""
 
 
@@ -73,7 +73,7 @@ class Prover:
     def _imported(self, book: str, files: Files) -> tuple[int, list[str]]:
         done = self._where.run(
             *(IMPORTED, "import", str(files.lines), "--book", book),
-            *("--from-start", "--now", _OVER, "--json"),
+            *("--from-start", "--now", OVER, "--json"),
         )
         return imported(done.stdout)
 
