@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.limits import MOST_ERRORS
 from api.problems import (
     INVALID,
     KINDS,
@@ -80,7 +81,12 @@ def _tell(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(kind.retry_after_seconds)
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="obole"'
-    return _response(body_of(error, kind), headers)
+    problem = body_of(error, kind)
+    if len(errors := problem.get("errors", [])) > MOST_ERRORS:
+        more = f"{len(errors) - MOST_ERRORS} more are not listed"
+        left = FieldError(field="body", message=more)
+        problem["errors"] = [*errors[:MOST_ERRORS], left.model_dump()]
+    return _response(problem, headers)
 
 
 def _tell_invalid(request: Request, error: Exception) -> Response:

@@ -30,6 +30,7 @@ from api.catalogue_kinds import (
 )
 from api.catalogue_terms import MerchantContract, OperatorContract, Tariff
 from api.catalogue_values import Moment, Name
+from api.limits import MOST_ERRORS
 from ledger.commands.numbers import NumberWanted
 from ledger.decisions.catalogue import Requested
 from ledger.rules.toml_file import (
@@ -115,7 +116,12 @@ def read_values(values: Mapping[str, object], book: str, zone: str) -> list[Aske
         contents = Contents.model_validate(_with_moments(values))
     except ValidationError as error:
         wrong = error.errors()
-        problems = [FileProblem(0, place_text(one["loc"]), plain_words(one)) for one in wrong]
+        # A file is told all that is wrong with it; a request of the same size, no more than fits.
+        told = wrong[: MOST_ERRORS - 1]
+        problems = [FileProblem(0, place_text(one["loc"]), plain_words(one)) for one in told]
+        if len(wrong) > len(told):
+            more = f"{len(wrong) - len(told)} more are not listed"
+            problems.append(FileProblem(0, "", more))
         raise CatalogueFileInvalid("the catalogue", problems) from error
     if contents.book != book:
         problem = FileProblem(0, "book", _other_book(contents.book, book))

@@ -10,6 +10,8 @@ MAX_IMPORT_BYTES = 1 << 24
 """Of an import, which is taken in as it comes: some 80,000 messages; packed and unpacked alike."""
 MAX_IMPORT_LINES = 100_000
 """Of an import too: each is answered, and the answers are held until all is taken."""
+MOST_ERRORS = 100
+"""Fields that one problem names, so that a small request never has a huge answer."""
 _IMPORTS = "/imports"
 
 

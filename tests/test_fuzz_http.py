@@ -34,7 +34,7 @@ from tests.support.asked import (
 from tests.support.builders import gateway
 from tests.support.database import clone
 from tests.support.matrix import BELOW, ROWS, Endpoint, endpoints
-from tests.support.noise import TEXTS, broken
+from tests.support.noise import TEXTS, as_json, broken
 
 EACH = settings(
     max_examples=max(5, settings().max_examples // 8),
@@ -123,6 +123,25 @@ class TestFound:
         answer = checked(scene, asked)
         assert answer.status_code == 400
         assert answer.json()["errors"] == [{"field": "body", "message": "cannot be read"}]
+
+    @pytest.mark.parametrize(
+        ("name", "body", "left"),
+        [
+            # A catalogue of no words: each keyword lacks its four.
+            ("POST /catalogue", {"keywords": [{}] * 20_000}, 20_000 * 4 + 2 - 99),
+            # Each field too much, and the six that are missing.
+            ("POST /messages", {f"x{number}": 1 for number in range(20_000)}, 20_000 + 6 - 100),
+        ],
+    )
+    def test_a_great_deal_that_is_wrong_has_a_short_answer(
+        self, scene: Scene, routes: dict[str, Endpoint], name: str, body: object, left: int
+    ) -> None:
+        # It was fifteen megabytes for a quarter of one, and took seconds.
+        answer = checked(scene, scene.right(routes[name])._replace(body=as_json(body)))
+        errors = answer.json()["errors"]
+        assert len(errors) <= 101
+        assert {"field": "body", "message": f"{left} more are not listed"} in errors
+        assert len(answer.content) < 20_000
 
 
 class TestKey:
