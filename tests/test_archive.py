@@ -1,24 +1,28 @@
 """Old facts in files: found, checked and read as though they had never left."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import Connection
 
-from ledger.log import archiving
+from ledger.log import archiving, scripts
 from ledger.log.archiving import alone, archive, full_parts
-from ledger.log.batch import Proposal
+from ledger.log.batch import AnyRow, Outcome, Proposal
 from ledger.log.errors import (
     ArchiveMissing,
     ArchiveRefused,
     ArchiveUnreadable,
+    FactsMissing,
 )
 from ledger.log.merkle import Tree
-from ledger.log.postgres import PostgresLog
-from ledger.log.rows import Interest, entry_bytes
+from ledger.log.postgres import PostgresLog, run
+from ledger.log.rows import Interest, Row, entry_bytes
 from ledger.log.session import connect
+from ledger.log.steps import Script
 from ledger.log.writer import BookWriter
 from projections.source import lines
 from tests.support.database import TestDatabase
@@ -53,6 +57,10 @@ def partitions(database: TestDatabase) -> list[str]:
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^facts_' ORDER BY 1"
         )
         return [name for (name,) in found]
+
+
+def nothing(_: Sequence[AnyRow]) -> Sequence[Row]:
+    return []
 
 
 class TestReading:
@@ -107,7 +115,9 @@ class TestReading:
     ) -> None:
         leave(database, tmp_path, 2)
         before, _ = log.head()
-        assert log.submit([once("a:3")])[0].appended == ()
+        (outcome,) = log.submit([once("a:3")])
+        assert isinstance(outcome, Outcome)
+        assert outcome.appended == ()
         assert log.head()[0] == before
 
     def test_goes_on_where_room_was_made(
@@ -166,7 +176,7 @@ class TestRefused:
     ) -> None:
         async def submit() -> list[object]:
             async with BookWriter(database.app_url, BOOK) as writer:
-                proposals = [once("a:3"), once("e:1"), Proposal(about("a:5"), lambda _: [])]
+                proposals = [once("a:3"), once("e:1"), Proposal(about("a:5"), nothing)]
                 return list(await writer.submit_all(proposals))
 
         leave(database, tmp_path)
@@ -174,7 +184,71 @@ class TestRefused:
         first, second, third = asyncio.run(submit())
         assert isinstance(first, ArchiveMissing)
         assert isinstance(third, ArchiveMissing)
+        assert isinstance(second, Outcome)
         assert len(second.appended) == 1
+
+
+SCRIPTS: dict[str, Callable[[], Script[object]]] = {
+    "from the first": lambda: scripts.ranging(BOOK, 0, 5),
+    "all": lambda: scripts.ranging(BOOK, 0, 1_000),
+    "across what was dropped": lambda: scripts.ranging(BOOK, SIZE - 3, SIZE + 3),
+    "one": lambda: scripts.picking(BOOK, [3]),
+    "one of several": lambda: scripts.picking(BOOK, [3, 3 * SIZE]),
+    "any": lambda: scripts.reading(BOOK, [(Interest(()),)]),
+}
+
+
+def run_alone(database: TestDatabase, asked: str) -> object:
+    with connect(database.app_url) as connection:
+        return run(connection, SCRIPTS[asked]())
+
+
+@contextmanager
+def earlier(database: TestDatabase) -> Generator[Connection]:
+    """Give a connection that sees everything as it was when this began."""
+    with connect(database.app_url) as connection, connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute("SELECT position FROM heads")
+        yield connection
+
+
+class TestSnapshot:
+    """A moment that was chosen before facts left, and is looked at only after it."""
+
+    @pytest.mark.parametrize("asked", SCRIPTS)
+    def test_never_finds_nothing_where_there_was_something(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path, asked: str
+    ) -> None:
+        wanted = run_alone(database, asked)
+        with earlier(database) as connection:
+            leave(database, tmp_path)
+            with pytest.raises(FactsMissing, match="of positions 1 to 389"):
+                run(connection, SCRIPTS[asked]())
+        assert run_alone(database, asked) == wanted
+        assert log.head()[0] == 3 * SIZE + 5
+
+    @pytest.mark.usefixtures("log")
+    def test_keeps_facts_here_once_it_has_looked_at_them(
+        self, database: TestDatabase, tmp_path: Path
+    ) -> None:
+        with earlier(database) as connection:
+            wanted = run(connection, scripts.ranging(BOOK, 3 * SIZE, 3 * SIZE + 1))
+            assert len(wanted) == 1
+            with pytest.raises(ArchiveRefused, match="somebody reads the table"):
+                leave(database, tmp_path)
+            assert len(run(connection, scripts.ranging(BOOK, 0, 1_000))) == 3 * SIZE + 5
+
+    def test_that_ends_where_the_log_ends_finds_nothing_after_it(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path
+    ) -> None:
+        with earlier(database) as connection:
+            head = log.head()[0]
+            log.submit([noting("d:1")])
+            assert run(connection, scripts.ranging(BOOK, head, head + 9)) == []
+            assert run(connection, scripts.picking(BOOK, [head + 1])) == []
+        leave(database, tmp_path, 3)
+        assert len(log.follow(head, 9)) == 1
+        assert log.follow(head + 1, 9) == []
 
 
 class TestArchiving:
@@ -189,7 +263,7 @@ class TestArchiving:
             ((root,),) = owner.execute("SELECT root FROM archives").fetchall()
         assert bytes(root) == wanted
 
-    @pytest.mark.parametrize("step", ["measured", "check", "_drop"])
+    @pytest.mark.parametrize("step", ["measured", "check", "drop"])
     def test_killed_between_steps_is_done_again(
         self,
         database: TestDatabase,

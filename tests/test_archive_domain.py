@@ -18,6 +18,7 @@ from ledger.facts.charges import ChargeAuthorized, ChargeCaptured
 from ledger.facts.consent import OptedOut
 from ledger.facts.subscriptions import SubscriptionStarted, SubscriptionStopped
 from ledger.facts.traffic import ConflictingDuplicateReceived, MoReceived
+from ledger.log.errors import FactsMissing
 from ledger.log.postgres import PostgresLog
 from ledger.log.rows import StoredRow
 from ledger.log.session import connect, connect_async
@@ -347,6 +348,23 @@ class TestViewer:
         assert 0 < counts[Viewer(BOOK, "merchant", MERCHANT)] < last
         for nobody in (Viewer(BOOK, "merchant", "nobody"), Viewer(BOOK, "gateway", "", GATEWAY)):
             assert counts[nobody] == 0
+
+    @pytest.mark.parametrize("positions", [None, [1, 2]])
+    def test_in_a_snapshot_from_before_is_not_told_that_there_is_nothing(
+        self, positions: list[int] | None, api: Api, obole: Obole
+    ) -> None:
+        async def read() -> list[StoredRow]:
+            connection = await connect_async(api.database.app_url)
+            async with connection, connection.transaction():
+                await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                await connection.execute("SELECT position FROM heads")
+                leave(api, obole)
+                if positions is None:
+                    return await shown_range(connection, Viewer(BOOK, "regulator"), 0, 5)
+                return await shown_at(connection, Viewer(BOOK, "regulator"), positions)
+
+        with pytest.raises(FactsMissing):
+            asyncio.run(read())
 
     @pytest.mark.parametrize("role", ["finance", "regulator", "admin"])
     def test_is_fed_alike(self, api: Api, obole: Obole, role: str) -> None:

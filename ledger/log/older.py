@@ -18,7 +18,7 @@ def before(
     The database is asked first: what left it meanwhile is then known to be in a file.
 
     Raises:
-        FactsMissing: Between the two are some that neither has.
+        FactsMissing: Between the two, or after what is archived, are some that neither has.
     """
     last = rows[0].position - 1 if rows else upto
     if last <= after:
@@ -34,13 +34,17 @@ def before(
 
 
 def older(book: str, spans: Sequence[Span]) -> Script[list[StoredRow]]:
-    """Read what is archived of some spans, in their order."""
+    """Read what is archived of some spans, in their order.
+
+    Raises:
+        FactsMissing: What is not archived is not in the database either.
+    """
     found = yield from fetched(book, spans)
     return [row for rows in found for row in rows]
 
 
 def fetched(book: str, spans: Sequence[Span]) -> Script[list[list[StoredRow]]]:
-    """Read what is archived of each of some spans; there is at least one."""
+    """Read what is archived of each of some spans; there is at least one. Raises as `older`."""
     first, last = min(one.first for one in spans), max(one.last for one in spans)
     archives = yield from _archives(book, first - 1, last)
     if not archives:
@@ -50,7 +54,9 @@ def fetched(book: str, spans: Sequence[Span]) -> Script[list[list[StoredRow]]]:
 
 
 def _archives(book: str, after: int, upto: int) -> Script[list[Archive]]:
-    (records,) = yield (Ask(sql.ARCHIVES, (book, after, upto)),)
+    records, gone = yield (Ask(sql.ARCHIVES, (book, after, upto)), Ask(sql.GONE, {"book": book}))
+    for first, head in gone:
+        raise FactsMissing(f"{book}: of positions {first} to {head}, the first cannot be found")
     archives = [Archive(*record) for record in records]
     if files := archive.unknown(archives):
         (sums,) = yield (Ask(sql.CHUNKS, (files,)),)

@@ -49,6 +49,7 @@ def reading(book: str, queries: Sequence[Query]) -> Script[Reading]:
 
     Raises:
         UnknownBook: The book was never opened.
+        FactsMissing: Some are neither in the database nor in a file.
     """
     interests = list(dict.fromkeys(interest for query in queries for interest in query))
     tagged = [interest for interest in interests if interest.tags and _may_be_there(interest)]
@@ -170,7 +171,11 @@ def ranging(book: str, after: int, upto: int) -> Script[list[StoredRow]]:
 
 
 def picking(book: str, positions: Sequence[int]) -> Script[list[StoredRow]]:
-    """Read the rows at these positions, in order of position."""
+    """Read the rows at these positions, in order of position; beyond the head there are none.
+
+    Raises:
+        FactsMissing: Some are neither in the database nor in a file.
+    """
     (records,) = yield (Ask(sql.READ_POSITIONS, (book, list(positions))),)
     rows = [_stored(book, position, fields) for position, *fields in records]
     missing = sorted(set(positions) - {row.position for row in rows})

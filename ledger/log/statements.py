@@ -88,7 +88,7 @@ as counting to 100 tells.
 
 Where the facts of a sighting are archived, its last position stands without a fact beside it, and
 its span: they are read from their file. They left in one transaction with the row that says so, so
-that this snapshot has either.
+that this snapshot has either, of a statement or as `session.SNAPSHOT` takes it.
 
 Every bound of a fact's position hangs on a sighting: a plan that was made while the book was empty
 would otherwise read all that is after the position asked for, for as long as the connection lives.
@@ -118,6 +118,22 @@ WHERE book = %s AND last > %s AND first <= %s
 ORDER BY last
 """
 """Book, after, up to and including → which files hold positions of this range."""
+
+GONE = """
+SELECT archived.last + 1, heads.position
+FROM heads
+CROSS JOIN (SELECT coalesce(max(last), 0) AS last FROM archives WHERE book = %(book)s) AS archived
+WHERE
+    heads.book = %(book)s
+    AND heads.position > archived.last
+    AND NOT EXISTS (
+        SELECT 1 FROM facts WHERE facts.book = %(book)s AND facts.position = archived.last + 1
+    )
+"""
+"""Book → a row, if what follows on the archived facts is not here: its position, and the head.
+
+So it is in a snapshot that was taken before a partition was dropped: the drop shows, the file not.
+"""
 
 CHUNKS = "SELECT file, chunks FROM archives WHERE file = ANY(%s)"
 """Files → each with the sums of its chunks."""
