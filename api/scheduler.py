@@ -25,7 +25,7 @@ from ledger.commands.subscriptions import renew_subscription
 from ledger.decisions.outbound import IN_DOUBT
 from ledger.decisions.refusals import RulesOutdated
 from ledger.facts.registry import Origin
-from ledger.log.errors import LogError
+from ledger.log.errors import LogOverloaded, LogUnavailable
 from projections.charges import read as charges
 from projections.outbox import read as outbox
 from projections.reading import NotProjected, Read, answer_async
@@ -40,7 +40,8 @@ PAGE = 200
 """Entries of a list read at a time."""
 AT_ONCE = 8
 """Messages handed to gateways at a time; each waits for its gateway's answer."""
-AWAY = (psycopg.OperationalError, psycopg.InterfaceError, LogError)
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, LogUnavailable, LogOverloaded)
+"""A broken world ends a turn; whatever else a single entry meets is that entry's own."""
 
 
 class Turn(NamedTuple):

@@ -23,6 +23,7 @@ from psycopg.rows import tuple_row
 
 from ledger.log.postgres import run
 from ledger.log.scripts import Script, picking
+from ledger.log.session import SNAPSHOT
 from ledger.log.writer import run_async
 from projections.knowledge import knowing
 from projections.shown import Viewer, acting
@@ -30,7 +31,6 @@ from projections.shown import Viewer, acting
 T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
 
-_SNAPSHOT: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _WATERMARK: LiteralString = """
 SELECT reached.position, facts.recorded_at, reached.parked_position
 FROM projection_positions AS reached
@@ -122,7 +122,7 @@ def answer(connection: Connection, book: str, read: Read[T]) -> Answer[T]:
     """
     cursor = connection.cursor(row_factory=tuple_row)
     with connection.transaction():
-        cursor.execute(_SNAPSHOT)
+        cursor.execute(SNAPSHOT, prepare=False)
         marks = cursor.execute(_WATERMARK, (book, read.projection)).fetchall()
         watermark = run(connection, _timing(_watermark(book, read.projection, marks)))
         if read.known_on is not None:
@@ -138,7 +138,7 @@ async def answer_async(
     """Ask as `answer` does, without blocking the event loop; for a viewer, who sees its own."""
     cursor = connection.cursor(row_factory=tuple_row)
     async with connection.transaction():
-        await cursor.execute(_SNAPSHOT)
+        await cursor.execute(SNAPSHOT, prepare=False)
         await cursor.execute(_WATERMARK, (book, read.projection))
         marks = await cursor.fetchall()
         watermark = await run_async(connection, _timing(_watermark(book, read.projection, marks)))

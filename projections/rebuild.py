@@ -15,6 +15,7 @@ from psycopg.rows import scalar_row
 from psycopg.sql import SQL, Identifier
 
 from ledger.log.postgres import PostgresLog
+from ledger.log.session import SNAPSHOT
 from projections import positions
 from projections.apply import Failure, Target, apply
 from projections.reading import NotProjected
@@ -35,7 +36,6 @@ SELECT position FROM projection_positions WHERE book = %s AND projection = %s FO
 _STAND: LiteralString = """
 INSERT INTO projection_positions (book, projection, version, position) VALUES (%s, %s, %s, %s)
 """
-_SNAPSHOT: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 # The log's settings prefer an index, but comparing reads tables whole.
 _READ_WHOLE: LiteralString = "SET LOCAL enable_seqscan = on"
 
@@ -115,7 +115,7 @@ def compare(
     with copied(connection, book, projection) as copy:
         copy.build(_position(connection, book, projection), progress)
         with connection.transaction():
-            connection.execute(_SNAPSHOT)
+            connection.execute(SNAPSHOT, prepare=False)
             copy.build(_position(connection, book, projection), progress)
             return copy.differences()
 

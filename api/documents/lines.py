@@ -7,7 +7,7 @@ that the sum of the facts is a second opinion of the line.
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
-from typing import Literal, LiteralString, NamedTuple, TypeVar, get_args
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 from psycopg import AsyncConnection
 
@@ -26,6 +26,7 @@ from ledger.facts.registry import REGISTRY, stored_name
 from ledger.facts.tags import tag
 from ledger.log.rows import Interest
 from ledger.log.scripts import Script, asking_head, picking, ranging, reading
+from ledger.log.session import SNAPSHOT
 from ledger.log.writer import run_async
 from ledger.postings import Account, postings
 from projections.charges import lines as members
@@ -43,7 +44,6 @@ LINES: tuple[Line, ...] = get_args(Line)
 Living = ChargeAuthorized | ChargeUnresolved | ChargeReleased | ChargeCaptured
 Taking = ChargeRefunded | ChargeWrittenOff
 
-_SNAPSHOT: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _STATES: dict[Line, tuple[members.State, ...]] = {
     "pending": ("authorized", "unresolved"),
     "unresolved": ("unresolved",),
@@ -93,7 +93,7 @@ class Page(NamedTuple):
 async def snapshot(connection: AsyncConnection) -> AsyncGenerator[None]:
     """Let all that is read in the block be of one moment, lines and facts alike."""
     async with connection.transaction():
-        await connection.execute(_SNAPSHOT)
+        await connection.execute(SNAPSHOT, prepare=False)
         yield
 
 

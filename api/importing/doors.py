@@ -37,13 +37,13 @@ from ledger.commands.subscriptions import stop_subscription
 from ledger.decisions.refusals import ConflictingDuplicate, RulesOutdated
 from ledger.facts.registry import Origin
 from ledger.facts.solicitations import SolicitationAllowed
-from ledger.log.errors import LogOverloaded, LogUnavailable
+from ledger.log.errors import OUT_OF_REACH, LogOverloaded, LogUnavailable
 
 _log = logging.getLogger(__name__)
 
 TOGETHER = 1_024
 """Lines that go through a door at a time."""
-ENDING = (RulesOutdated, LogOverloaded, LogUnavailable)
+ENDING = (RulesOutdated, LogOverloaded, LogUnavailable, *OUT_OF_REACH)
 """What ends an import: it says nothing of the line, and the same line may be taken later."""
 
 Status = Literal["recorded", "repeated", "rejected", "conflict"]

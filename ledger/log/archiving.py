@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from time import sleep
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -34,6 +35,11 @@ _DROP: LiteralString = "SELECT archive_partition(%s, %s, %s, %s, %s, %s, %s)"
 _KEPT: LiteralString = """
 SELECT first, last, file, bytes, sha256, root, chunks FROM archives WHERE book = %s ORDER BY last
 """
+
+TRIES = 25
+"""How often a partition is tried to be dropped; appends wait 200 ms for each."""
+PAUSE_SECONDS = 0.2
+"""Between two of them, for those who append."""
 
 Show = Callable[[int, int], None]
 """Told how many facts of a file are done, and of how many."""
@@ -94,13 +100,16 @@ def archive(connection: Connection, book: str, part: Part, folder: Path, show: S
         root = _root(page for page in _pages(connection, book, part, show))
     else:
         root = _write(connection, book, part, path, show)
+    # Also of a file that was found: whoever wrote it may have been killed before it was on disk.
+    sync(path)
+    sync(folder)
     written = measured(path)
     one = Archive(part.first, part.last, path.name, written.size, written.sha256, root)
     try:
         check(path, book, one, written.chunks)
     except ArchiveUnreadable as other:
         raise ArchiveRefused(f"{other}; nothing was dropped") from other
-    _drop(connection, book, part, one, written.chunks)
+    drop(connection, book, part, one, written.chunks)
     return one
 
 
@@ -172,7 +181,6 @@ def _write(connection: Connection, book: str, part: Part, path: Path, show: Show
         file.flush()
         os.fsync(file.fileno())
     unfinished.rename(path)
-    _sync(path.parent)
     return tree.root()
 
 
@@ -195,20 +203,36 @@ def _schema(pyarrow: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
     )
 
 
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of them, is on disk."""
+    opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
     finally:
         os.close(opened)
 
 
-def _drop(connection: Connection, book: str, part: Part, one: Archive, chunks: bytes) -> None:
-    values = (book, part.number, one.file, one.size, one.sha256, chunks, one.root)
-    try:
-        with connection.transaction():
-            connection.execute("SET LOCAL ROLE obole_owner")
-            connection.execute(_DROP, values)
-    except psycopg.errors.LockNotAvailable as busy:
-        told = f"{book}: {one.file} is written, but somebody reads the table; try again later"
-        raise ArchiveRefused(told) from busy
+def drop(connection: Connection, book: str, part: Part, one: Archive, chunks: bytes) -> None:
+    """Drop a partition, and note where its facts are; tried until readers leave a gap.
+
+    Raises:
+        ArchiveRefused: Somebody reads the table all the time.
+    """
+    for tries_left in reversed(range(TRIES)):
+        try:
+            _drop_once(connection, (book, part.number, *one[2:5], chunks, one.root))
+        except psycopg.errors.LockNotAvailable as busy:
+            if not tries_left:
+                told = (
+                    f"{book}: {one.file} is written, but somebody reads the table; try again later"
+                )
+                raise ArchiveRefused(told) from busy
+            sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+def _drop_once(connection: Connection, values: tuple[object, ...]) -> None:
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE obole_owner")
+        connection.execute(_DROP, values)

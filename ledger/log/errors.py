@@ -58,3 +58,7 @@ class ArchiveUnreadable(LogError):
 
 class ArchiveRefused(LogError):
     """Facts were not archived; they are where they were."""
+
+
+OUT_OF_REACH = (FactsMissing, ArchiveMissing, ArchiveUnreadable)
+"""Old facts that are somewhere, and not here: asked again later, there is an answer."""

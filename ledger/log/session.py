@@ -1,6 +1,6 @@
 """Connections to the log's database, with the settings that its promises and its speed rest on."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -25,6 +25,17 @@ _CONNECTING: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+
+
+SNAPSHOT: LiteralString = """
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+LOCK TABLE facts IN ACCESS SHARE MODE
+"""
+"""Begins a transaction that sees one moment; not to be prepared, for it is two statements.
+
+A partition that is archived leaves the catalogue at once, and the row that says so is not in a
+snapshot from before. Locking takes no snapshot, so the one that follows has both or neither.
+"""
 
 
 def log_conninfo(conninfo: str) -> str:
