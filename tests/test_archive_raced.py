@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from ledger.log import archiving, scripts
 from ledger.log.archiving import alone, archive, full_parts
-from ledger.log.errors import LogError
+from ledger.log.errors import ArchiveUnreadable, LogError
 from ledger.log.postgres import PostgresLog, run
 from ledger.log.session import SNAPSHOT, connect
 from tests.support.database import TestDatabase
@@ -100,10 +100,10 @@ class TestRaced:
         assert raced(database, tmp_path, EARLY) != COUNT
 
 
-@pytest.mark.usefixtures("log")
 class TestWritten:
     """A file that was left by somebody who was killed."""
 
+    @pytest.mark.usefixtures("log")
     def test_is_on_disk_before_its_facts_are_dropped(
         self, database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -130,3 +130,16 @@ class TestWritten:
             monkeypatch.setattr(archiving, "drop", dropped)
             one = archive(owner, BOOK, part, tmp_path, lambda _, __: None)
         assert done == [one.file, tmp_path.name, "drop"]
+
+    def test_is_read_again_once_a_whole_one_is_in_the_place_of_a_damaged_one(
+        self, database: TestDatabase, log: PostgresLog, tmp_path: Path
+    ) -> None:
+        with connect(database.owner_url) as owner, alone(owner, BOOK):
+            one = archive(owner, BOOK, full_parts(owner, BOOK)[0], tmp_path, lambda _, __: None)
+        path, kept = tmp_path / one.file, tmp_path / "kept"
+        kept.write_bytes(whole := path.read_bytes())
+        path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
+        with pytest.raises(ArchiveUnreadable):
+            log.follow(0, 5)
+        kept.rename(path)
+        assert len(log.follow(0, 5)) == 5

@@ -64,6 +64,10 @@ class Fetch(NamedTuple):
             ArchiveMissing: There is no folder, no such file, or nothing to read it with.
             ArchiveUnreadable: A file is not as it was written.
         """
+        try:
+            return [self._of(span) for span in self.spans]
+        except ArchiveUnreadable:
+            _opened.cache_clear()  # a whole one may have taken its place since it was opened
         return [self._of(span) for span in self.spans]
 
     def _of(self, span: Span) -> list[StoredRow]:
