@@ -24,6 +24,7 @@ from tests.torture.power import Power
 from tests.torture.readers import Readers
 from tests.torture.repeats import Repeats
 from tests.torture.report import Outcome, data, page, told
+from tests.torture.schemas import Schemas
 from tests.torture.serial import Serial
 from tests.torture.slow import Slow
 from tests.torture.storms import Storms
@@ -40,6 +41,7 @@ TRIALS: Sequence[Trial] = (
     Idle(),
     Readers(),
     Repeats(),
+    Schemas(),
     Serial(),
     World(),
 )
