@@ -85,8 +85,8 @@ class Decoding:
         """Give what was held back because so little came.
 
         Raises:
-            SourceRefused: it is no UTF-8, or its gzip ends in its middle; all that it held was given
-                before.
+            SourceRefused: it is no UTF-8, or its gzip ends in its middle; all that it held
+                was given before.
         """
         if self._head:
             chunk, self._head = self._head, None
