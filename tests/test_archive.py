@@ -229,8 +229,9 @@ class TestSnapshot:
 
     @pytest.mark.usefixtures("log")
     def test_keeps_facts_here_once_it_has_looked_at_them(
-        self, database: TestDatabase, tmp_path: Path
+        self, database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(archiving, "TRIES", 2)
         with earlier(database) as connection:
             wanted = run(connection, scripts.ranging(BOOK, 3 * SIZE, 3 * SIZE + 1))
             assert len(wanted) == 1
