@@ -90,7 +90,9 @@ class Money:
         self._carry_out(charge, asking, price, bearer)
         return "made"
 
-    def _again(self, first: tuple[str, tuple[object, ...]], asking: Asking, now: tuple) -> str:
+    def _again(
+        self, first: tuple[str, tuple[object, ...]], asking: Asking, now: tuple[object, ...]
+    ) -> str:
         came, asked = first
         if came == "made":
             return "repeated" if asked == now else "OtherContent"
