@@ -144,7 +144,9 @@ class Lives(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 11), asking=ASKINGS)
     def ask(self, number: int, asking: Asking) -> None:
-        charged = [*self.model.charges, "m-none"]
+        known = self.model.charges
+        paid = [name for name, charge in known.items() if charge.state == "captured"]
+        charged = [*(paid or known), *known, "m-none"]
         name = charged[number % len(charged)]
         charge = self.model.charges.get(name)
         own = asking.own and asking.by == "merchant" and charge is not None
