@@ -19,6 +19,7 @@ from ledger.facts.notices import NoticeSent
 from ledger.facts.solicitations import SolicitationExpired
 from ledger.facts.subscriptions import SubscriptionRenewed
 from ledger.facts.traffic import MtEmitted
+from ledger.log.errors import ArchiveUnreadable, FactsMissing
 from ledger.log.session import connect_async
 from tests.support.api import GATEWAY, Api, serving
 from tests.support.database import TestDatabase
@@ -295,9 +296,16 @@ class TestInDoubt:
 class TestTurn:
     """One turn through all lists."""
 
-    def test_goes_on_where_a_list_fails(self, api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    @pytest.mark.parametrize(
+        "fault",
+        [ZeroDivisionError("a bug of ours"), ArchiveUnreadable("a file"), FactsMissing("some")],
+        ids=lambda fault: type(fault).__name__,
+    )
+    def test_goes_on_where_a_list_fails(
+        self, api: Api, caplog: pytest.LogCaptureFixture, fault: Exception
+    ) -> None:
         async def broken(_: Turn) -> int:
-            raise ZeroDivisionError("a bug of ours")
+            raise fault
 
         buy(api)
         api.project()
