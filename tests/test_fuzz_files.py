@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from api.catalogue_file import CatalogueFileInvalid, read_catalogue, read_values
 from api.documents.cells import csv_lines, safe
 from api.documents.columns import leaf_hash
-from api.documents.verify import MOST_UNPACKED, stored, verify
+from api.documents.verify import MOST_ENTRIES, MOST_UNPACKED, stored, verify
 from api.gateways import GatewaysInvalid, read_gateways
 from api.importing.bytes import Decoding, SourceRefused
 from api.importing.lines import LineRefused, read_line
@@ -245,6 +245,11 @@ class TestExports:
     def test_do_not_grow_without_bound(self, tmp_path: Path) -> None:
         path = zip_of(tmp_path, {"facts.jsonl": b" " * (1 << 20)})
         assert f"more than {MOST_UNPACKED} times" in verify(path).problems[0]
+
+    def test_are_not_laid_out_where_there_are_far_too_many(self, tmp_path: Path) -> None:
+        path = zip_of(tmp_path, {f"{n}": b"" for n in range(MOST_ENTRIES + 1)})
+        (problem,) = verify(path).problems
+        assert f"more than {MOST_ENTRIES} files" in problem
 
 
 def zip_of(folder: Path, files: dict[str, bytes]) -> Path:

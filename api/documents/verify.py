@@ -82,6 +82,8 @@ MOST_LINE_BYTES = 1 << 20
 """No line of an export is longer, nor its manifest, so no more is held at once."""
 MOST_UNPACKED = 100
 """How many times its size an archive may grow: no file full of hashes grows so much."""
+MOST_ENTRIES = 1_000
+"""Facts, their table, a manifest, and the rules and settings that were ever in force: no more."""
 _PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _NO_ZIP = (
     *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error),
@@ -109,6 +111,8 @@ def _unpack(export: Path, folder: str) -> None:
     """
     with zipfile.ZipFile(export) as archive:
         entries = archive.infolist()
+        if len(entries) > MOST_ENTRIES:
+            raise ValueError(f"it holds more than {MOST_ENTRIES} files")
         if any(one.compress_type not in _PACKED for one in entries):
             raise ValueError("it is packed in another way than exports are")
         if sum(one.file_size for one in entries) > MOST_UNPACKED * export.stat().st_size:
