@@ -26,7 +26,7 @@ from ledger.log.steps import Script
 from ledger.log.writer import BookWriter
 from projections.source import lines
 from tests.support.database import TestDatabase
-from tests.support.log import BOOK, about, noting, once, opened
+from tests.support.log import BOOK, about, noting, once, open_small, opened
 
 SIZE = 1 << 7
 
@@ -37,8 +37,7 @@ def log(
 ) -> Generator[PostgresLog]:
     """Give a book of small partitions, three of them full, and a folder for archives."""
     monkeypatch.setenv("OBOLE_ARCHIVE", str(tmp_path))
-    with psycopg.connect(database.owner_url) as owner:
-        owner.execute("INSERT INTO heads (book, partition_bits) VALUES (%s, 7)", (BOOK,))
+    open_small(database.owner_url, 7)
     with opened(database.app_url) as found:
         for n in range(3 * SIZE + 5):
             found.submit([noting(f"a:{n}", f"b:{n % 5}", "c:1")])

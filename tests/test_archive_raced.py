@@ -5,7 +5,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg import Connection
 
@@ -15,7 +14,7 @@ from ledger.log.errors import ArchiveUnreadable, LogError
 from ledger.log.postgres import PostgresLog, run
 from ledger.log.session import SNAPSHOT, connect
 from tests.support.database import TestDatabase
-from tests.support.log import BOOK, about, noting, opened
+from tests.support.log import BOOK, about, noting, open_small, opened
 
 SIZE = 1 << 6
 COUNT = 2 * SIZE + 5
@@ -29,8 +28,7 @@ def log(
     database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Generator[PostgresLog]:
     monkeypatch.setenv("OBOLE_ARCHIVE", str(tmp_path))
-    with psycopg.connect(database.owner_url) as owner:
-        owner.execute("INSERT INTO heads (book, partition_bits) VALUES (%s, 6)", (BOOK,))
+    open_small(database.owner_url, 6)
     with opened(database.app_url) as found:
         for n in range(COUNT):
             found.submit([noting(f"a:{n}", "b:1")])

@@ -17,6 +17,12 @@ NOON = datetime(2026, 8, 1, 10, tzinfo=UTC)
 BOOK = "fr"
 
 
+def open_small(owner_url: str, bits: int) -> None:
+    """Open the book with partitions of 2 to the power of `bits` positions; some are soon full."""
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("INSERT INTO heads (book, partition_bits) VALUES (%s, %s)", (BOOK, bits))
+
+
 class SlotTaken(Exception):
     """A refusal: somebody else has the slot."""
 
