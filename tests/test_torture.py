@@ -37,6 +37,21 @@ class Odd:
         return judged(self.name, seed, {}, [] if seed == 7 else ["2 is even"])
 
 
+class Held:
+    """A trial of nothing, whose promise always holds."""
+
+    name = "held"
+    promise = "Nothing is wrong"
+
+    def run(self, scale: Scale, seed: int, say: Say) -> Verdict:
+        say(f"looking at nothing ({scale.value})")
+        return judged(self.name, seed, {}, [])
+
+    def control(self, scale: Scale, seed: int, say: Say) -> Verdict:
+        del scale, say
+        return judged(self.name, seed, {}, ["something is wrong"])
+
+
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> Odd:
     trial = Odd()
@@ -91,6 +106,34 @@ class TestRun:
         assert "BROKEN: 4 is even" in said
         assert f'again: make torture ARGS="--only {odd.name} --seed 4 --long"' in said
         assert said.endswith("1 of 1 trials FAILED: odd\n")
+
+    def test_tells_at_its_very_end_why_a_trial_failed(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(main, "TRIALS", (Odd(), Held()))
+        assert main.main(["--seed", "4"]) == 1
+        whole = capsys.readouterr().out
+        end = whole[whole.rindex("held        held") :]
+        assert "looking at 4 (short)" in end
+        assert "BROKEN: 4 is even" in end
+        assert "--only odd --seed 4" in end
+        assert "looking at nothing" not in end
+
+    def test_goes_on_after_a_trial_that_breaks_off_and_tells_where(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def broken(scale: Scale, seed: int, say: Say) -> Verdict:
+            raise LookupError(f"no {seed} for {scale.value}", say)
+
+        odd = Odd()
+        monkeypatch.setattr(odd, "control", broken)
+        monkeypatch.setattr(main, "TRIALS", (odd, Held()))
+        assert main.main(["--seed", "5"]) == 1
+        whole = capsys.readouterr().out
+        end = whole[whole.rindex("held        held") :]
+        assert "in broken" in end
+        assert "BROKEN: it broke off: LookupError('no 5 for short'" in end
+        assert end.endswith("1 of 2 trials FAILED: odd\n")
 
     def test_fails_when_a_control_keeps_the_promise(
         self, odd: Odd, capsys: pytest.CaptureFixture[str]

@@ -10,6 +10,7 @@ import os
 import shlex
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +24,12 @@ from tests.torture.kill import Kill
 from tests.torture.power import Power
 from tests.torture.readers import Readers
 from tests.torture.repeats import Repeats
-from tests.torture.report import Outcome, data, page, told
+from tests.torture.report import Outcome, data, page, told, told_again
 from tests.torture.schemas import Schemas
 from tests.torture.serial import Serial
 from tests.torture.slow import Slow
 from tests.torture.storms import Storms
-from tests.torture.trial import Say, Scale, Skipped, Trial, Verdict
+from tests.torture.trial import Say, Scale, Skipped, Trial, Verdict, judged
 from tests.torture.world import World
 
 TRIALS: Sequence[Trial] = (
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = [one for one in TRIALS if not asked.only or one.name in asked.only]
     say = _silent if asked.json else _say
     histories.KEPT[:] = [asked.out] if asked.out else []
-    outcomes = [tried(one, asked.scale, seed, say) for one in chosen]
+    outcomes = [_heard(one, asked.scale, seed, say) for one in chosen]
     if asked.json:
         sys.stdout.write(json.dumps([data(one) for one in outcomes], indent=2) + "\n")
     else:
@@ -85,6 +86,24 @@ def tried(trial: Trial, scale: Scale, seed: int, say: Say) -> Outcome:
     return Outcome(trial.name, trial.promise, scale, seed, verdict, control, seconds)
 
 
+def _heard(trial: Trial, scale: Scale, seed: int, say: Say) -> Outcome:
+    """Run one trial and keep what it says; if it breaks off it failed, and the others go on."""
+    said: list[str] = []
+
+    def keep(line: str) -> None:
+        said.append(line)
+        say(line)
+
+    started = monotonic()
+    try:
+        return tried(trial, scale, seed, keep)._replace(said=said)
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is told with what failed
+        keep(traceback.format_exc().rstrip())
+        broke = judged(trial.name, seed, {}, [f"it broke off: {error!r}"])
+        seconds = monotonic() - started
+        return Outcome(trial.name, trial.promise, scale, seed, broke, "broke off", seconds, said)
+
+
 def _unless_skipped(run: Run, scale: Scale, seed: int, say: Say) -> Verdict | str:
     try:
         return run(scale, seed, say)
@@ -93,13 +112,18 @@ def _unless_skipped(run: Run, scale: Scale, seed: int, say: Say) -> Verdict | st
 
 
 def _tell(outcomes: Sequence[Outcome]) -> None:
-    """Print what became of each; the last lines are those that `make check` shows."""
-    failed = [one.trial for one in outcomes if one.failed]
+    """Print what became of each; the last lines are those that `make check` shows.
+
+    Whoever sees only the end of a run still sees why a trial failed, and what it had said.
+    """
+    failed = [one for one in outcomes if one.failed]
     skipped = [one for one in outcomes if one.skipped]
     lines = [line for one in outcomes for line in told(one)]
     lines.append("")
     if failed:
-        lines.append(f"{len(failed)} of {len(outcomes)} trials FAILED: {', '.join(failed)}")
+        names = ", ".join(one.trial for one in failed)
+        lines += [line for one in failed for line in told_again(one)]
+        lines.append(f"{len(failed)} of {len(outcomes)} trials FAILED: {names}")
     else:
         lines.append(f"{len(outcomes) - len(skipped)} trials passed, and their controls did not")
     lines += [f"skipped here: {one.trial}: {one.verdict}" for one in skipped]

@@ -10,6 +10,8 @@ from tests.torture.trial import Scale, Verdict
 
 SHOWN = 10
 """How many failures of one trial are printed."""
+LAST = 30
+"""How many of the last lines that a trial said are printed again where it failed."""
 
 
 class Outcome(NamedTuple):
@@ -24,6 +26,8 @@ class Outcome(NamedTuple):
     control: Verdict | str
     seconds: float
     """Both together."""
+    said: Sequence[str] = ()
+    """What they said while they went on."""
 
     @property
     def failed(self) -> bool:
@@ -58,6 +62,11 @@ def told(outcome: Outcome) -> list[str]:
     if outcome.failed:
         lines.append(f"{'':<12}again: {repeats(outcome)}")
     return lines
+
+
+def told_again(outcome: Outcome) -> list[str]:
+    """Say once more what became of a trial that failed, and what it said last."""
+    return [f"{'':<12}{line}" for line in outcome.said[-LAST:]] + told(outcome) + [""]
 
 
 def page(outcomes: Sequence[Outcome], command: str, at: datetime) -> str:
