@@ -1,8 +1,8 @@
 """The book's keys in PostgreSQL: one for pseudonyms, and a data key a consumer and month.
 
-Callers that wait at the same moment share one round trip. New keys are committed before
-any fact that needs them, but without waiting for the disk: the fact's own commit comes
-later in the same write-ahead log, so it carries them there.
+Callers that wait at the same moment share one round trip. New keys are on the disk before any fact
+that needs them, and before they are remembered here: this process may outlive the server, and what
+it remembered would else seal texts that nobody can open once it has ended.
 """
 
 import asyncio
@@ -39,10 +39,10 @@ ORDER BY consumer
 ON CONFLICT DO NOTHING
 """
 
-# Without a wait for the disk: see the module's docstring. And no table is read whole: one that was
+# The disk is waited for: see the module's docstring. And no table is read whole: one that was
 # small when a statement was planned may have grown since, and the connection keeps the plan.
 SET_FOR_KEYS: LiteralString = """
-SELECT set_config('synchronous_commit', 'off', TRUE), set_config('enable_seqscan', 'off', TRUE)
+SELECT set_config('synchronous_commit', 'on', TRUE), set_config('enable_seqscan', 'off', TRUE)
 """
 
 # Each key is looked up by itself: a plan that was made while there were few keys would otherwise

@@ -1,12 +1,15 @@
 """What must hold of a book after any fault, held against what its clients were told."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from psycopg import Connection
+from psycopg_pool import AsyncConnectionPool
 
+from ledger.commands.desk import data_key_of
 from ledger.facts.base import Recorded
 from ledger.facts.registry import REGISTRY
 from ledger.facts.traffic import (
@@ -17,8 +20,10 @@ from ledger.facts.traffic import (
     MtEmitted,
     MtSubmitted,
 )
+from ledger.keyring import Keyring
 from ledger.log.postgres import PostgresLog
-from ledger.log.session import connect
+from ledger.log.session import SNAPSHOT, connect
+from ledger.vault import DataKeyId, MasterKey, WrongKey, unseal
 from projections import positions, rebuild
 from projections.known import PROJECTIONS
 from tests.torture.load import BOOK, Told
@@ -50,8 +55,12 @@ def examined(ledger: Ledger, urls: Urls, told: Told) -> tuple[dict[str, int], li
     ledger.until(ledger.ready, "ready again")
     with connect(urls.app) as connection:
         ledger.until(lambda: is_projected(connection), "projected")
-        seen, found = log_failures(connection, told)
+        with connection.transaction():
+            # What was asked before its client gave it up may still be recorded meanwhile.
+            connection.execute(SNAPSHOT, prepare=False)
+            seen, found = log_failures(connection, told)
         found += projection_failures(connection)
+        found += sealed_failures(connection, urls, ledger.master)
     counted = {
         "acknowledged": told.acknowledged,
         "facts": seen.facts,
@@ -109,6 +118,35 @@ def _facts(connection: Connection) -> Iterator[Recorded]:
     while rows := log.follow(after, PAGE):
         yield from (REGISTRY.decode(row) for row in rows)
         after = rows[-1].position
+
+
+def sealed_failures(connection: Connection, urls: Urls, master: MasterKey) -> list[str]:
+    """Say what nobody can open any more: no key was destroyed, so every text and number opens."""
+    sealed = [one for one in _facts(connection) if getattr(one.fact, "text", None) is not None]
+    wanted = {data_key_of(one.fact) for one in sealed}
+    keys, strangers = asyncio.run(_opened(urls.app, master, wanted))
+    lost = [one for one in sealed if not _opens(one, keys.get(data_key_of(one.fact)))]
+    found = _some("texts cannot be opened any more", [f"of {one.id}" for one in lost])
+    return found + _some("consumers have no address any more", strangers)
+
+
+async def _opened(
+    url: str, master: MasterKey, wanted: Collection[DataKeyId]
+) -> tuple[Mapping[DataKeyId, bytes], list[str]]:
+    """Give the data keys that are there, and the consumers whose number is not."""
+    async with AsyncConnectionPool(url, min_size=1, open=False) as pool:
+        ring = Keyring(pool, BOOK, master)
+        consumers = {one.consumer for one in wanted}
+        return await ring.find(wanted), [
+            one for one in consumers if await ring.address(one) is None
+        ]
+
+
+def _opens(one: Recorded, key: bytes | None) -> bool:
+    try:
+        return key is not None and bool(unseal(key, one.id, one.fact.text))
+    except WrongKey:
+        return False
 
 
 def _note(seen: Seen, names: dict[str, str], one: Recorded) -> None:

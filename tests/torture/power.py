@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import psycopg
 
-from ledger.log.session import connect
-from tests.torture.checks import examined, log_failures
+from ledger.log.session import SNAPSHOT, connect
+from tests.torture.checks import examined, log_failures, sealed_failures
 from tests.torture.cluster import Broken, Server, create_database, ended_after, home
 from tests.torture.disks import Image, tool
 from tests.torture.load import Load
@@ -128,9 +128,10 @@ class _Machine:
         except Broken as broken:
             return [f"the database does not recover: {broken}"]
         with connect(self.server.urls.app) as connection, connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            connection.execute(SNAPSHOT, prepare=False)
             told.attempted = load.told.attempted
-            return log_failures(connection, told)[1]
+            found = log_failures(connection, told)[1]
+            return found + sealed_failures(connection, self.server.urls, self.ledger.master)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
-from api.books import Books, load_master_key, load_rules
+from api.books import Books, load_rules
 from api.catalogue_file import read_catalogue
 from ledger.commands.access import Wanted, issue_key
 from ledger.commands.catalogue import load_catalogue
@@ -100,10 +100,13 @@ class Service:
 
 
 class Ledger:
-    """API and worker of one book, and the key of its gateway."""
+    """API and worker of one book, the key of its gateway, and the one that wraps all others."""
 
-    def __init__(self, api: Service, worker: Service, port: int, key: str) -> None:
+    def __init__(
+        self, api: Service, worker: Service, port: int, key: str, master: FileMasterKey
+    ) -> None:
         self.api, self.worker, self.port, self.key = api, worker, port, key
+        self.master = master
         self.failures: list[str] = []
 
     def tend(self) -> None:
@@ -153,13 +156,14 @@ def serving(
             **(environ or {}),
         }
         migrate(urls.owner)
-        key = asyncio.run(_furnished(urls.app, served, clock))
+        master = FileMasterKey.create(folder / "master.key")
+        key = asyncio.run(_furnished(urls.app, served, clock, master))
         port = free_port()
         api = Service("api", ("api", "--port", str(port)), served, folder)
         if files:
             api.may_open(files)
         worker = Service("worker", ("work",), served, folder)
-        ledger = Ledger(api, worker, port, key)
+        ledger = Ledger(api, worker, port, key, master)
         for service in (api, worker):
             stack.callback(service.kill)
             service.start()
@@ -167,9 +171,7 @@ def serving(
         yield ledger
 
 
-async def _furnished(app_url: str, environ: Environ, clock: Clock) -> str:
-    FileMasterKey.create(Path(environ["OBOLE_HOME"]) / "master.key")
-    master = load_master_key(app_url, environ)
+async def _furnished(app_url: str, environ: Environ, clock: Clock, master: FileMasterKey) -> str:
     async with Books.open(app_url, load_rules(environ), master, clock) as books:
         desk, now = books.by_name[BOOK].desk, clock()
         raw = files("api.demo").joinpath("catalogue.toml").read_bytes()
