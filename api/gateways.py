@@ -13,12 +13,17 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, RootModel, SecretStr
 
+from ledger.catalogue import Catalogue
 from ledger.rules.toml_file import STRICT, Document, FileInvalid, Problem
 
 _log = logging.getLogger(__name__)
 _OTHERS = 0o077
 """What a file's group and everybody else may do."""
 _SECRETS = frozenset({"password", "receipt_key"})
+
+
+NOT_PUSHED = "no gateways.toml says how gateways are reached, so nothing is pushed to them"
+"""What people are told where the file is missing."""
 
 
 class GatewaysInvalid(FileInvalid):
@@ -71,7 +76,7 @@ def load_gateways(books: Collection[str], environ: Mapping[str, str] = os.enviro
     Raises:
         GatewaysInvalid: a value is missing or wrong, or a book is unknown; each is named.
     """
-    path = _path(environ)
+    path = gateways_file(environ)
     if path is None:
         return {}
     if path.stat().st_mode & _OTHERS:
@@ -99,7 +104,12 @@ def read_gateways(raw: bytes, name: str, books: Collection[str]) -> Gateways:
     return found.root
 
 
-def _path(environ: Mapping[str, str]) -> Path | None:
+def gateways_file(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Give where the file is; none where there is none, so that nothing is pushed.
+
+    Raises:
+        GatewaysInvalid: OBOLE_GATEWAYS names a file that is not there.
+    """
     named = environ.get("OBOLE_GATEWAYS")
     if named:
         path = Path(named)
@@ -109,6 +119,33 @@ def _path(environ: Mapping[str, str]) -> Path | None:
         return path
     path = Path(environ.get("OBOLE_SETTINGS") or "settings").absolute().parent / "gateways.toml"
     return path if path.exists() else None
+
+
+def refuse_undeclared(
+    gateways: Gateways,
+    catalogues: Mapping[str, Catalogue],
+    environ: Mapping[str, str] = os.environ,
+) -> None:
+    """See that every gateway of the file is one that its book has declared, whenever.
+
+    A book that has declared none yet is asked later: the file may be there before the catalogue.
+
+    Raises:
+        GatewaysInvalid: some are not; each is named, beside those that are declared.
+    """
+    path = gateways_file(environ)
+    if path is None:
+        return
+    document = Document(path.read_bytes())
+    problems = [
+        document.problem((book, name), f"the book {book} has declared {', '.join(declared)} alone")
+        for book, catalogue in catalogues.items()
+        if (declared := sorted(key[1] for key in catalogue.versions if key[0] == "gateway"))
+        for name in gateways.get(book, {})
+        if name not in declared
+    ]
+    if problems:
+        raise GatewaysInvalid(str(path), problems)
 
 
 def _unknown(

@@ -15,9 +15,9 @@ router = APIRouter(tags=["outbox"])
 
 Viewer = Annotated[Caller, Depends(Allow("gateway", "finance", "admin"))]
 State = Literal[
-    "due", "sent", "dropped", "waiting", "unknown", "refused", "handed_over", "cancelled"
+    "due", "written", "dropped", "waiting", "unknown", "refused", "handed_over", "cancelled"
 ]
-"""The first three are a notice's, the others a message's."""
+"""The first three are a notice's, the others a message's. Written: it became a message."""
 
 
 class Item(BaseModel):

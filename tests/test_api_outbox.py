@@ -33,7 +33,7 @@ class TestOutbox:
     def test_shows_a_message_and_the_notice_that_it_brings(self, api: Api) -> None:
         notified(api, smsbox=Smsbox())
         told = api.get("/outbox", "finance").json()
-        assert told["states"] == {"handed_over": 1, "sent": 1}
+        assert told["states"] == {"handed_over": 1, "written": 1}
         message, notice = told["items"]
         assert (message["what"], message["kind"]) == ("message", "tariff_notice")
         assert (notice["what"], notice["kind"]) == ("notice", "tariff")

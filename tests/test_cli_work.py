@@ -145,6 +145,35 @@ class TestGateways:
             assert "line 2: fr.kannel-fr.url: must be an http or https address" in done.err
             assert "line 3: fr.kannel-fr.password: must be text in quotes" in done.err
 
+    def test_that_no_book_declared_are_named_with_those_that_are(
+        self, obole: Obole, database: TestDatabase, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "gateways.toml"
+        file.touch(0o600)
+        file.write_text(reached("kanel-fr"))
+        named = Obole(dict(obole.environ) | {"OBOLE_GATEWAYS": str(file)})
+        obole("book", "open", "fr")
+        assert named("work", "--once").status == 0  # nothing is declared yet
+        obole.trade(database)
+        for arguments in (("work", "--once"), ("work",), ("serve", "--port", "0")):
+            done = named(*arguments)
+            assert done.status == 1
+            told = "line 1: fr.kanel-fr: the book fr has declared kannel-fr alone"
+            assert f"{file} is refused, 1 problem:\n  {told}" in done.err
+        file.write_text(reached("kannel-fr"))
+        assert named("work", "--once").status == 0
+
+
+def reached(gateway: str) -> str:
+    """Write how one gateway of the French book is reached."""
+    return f"""[fr.{gateway}]
+url = "http://127.0.0.1:1/cgi-bin/sendsms"
+username = "obole"
+password = "s3cret"
+receipt_key = "k-ey"
+public_url = "http://127.0.0.1:8000"
+"""
+
 
 class TestMasterKey:
     """What opens the texts that are pushed."""
@@ -161,14 +190,22 @@ class TestMasterKey:
 class TestStatus:
     """How far everything is."""
 
-    def test_counts_what_is_on_its_way(self, obole: Obole, database: TestDatabase) -> None:
+    def test_counts_what_is_on_its_way(
+        self, obole: Obole, database: TestDatabase, tmp_path: Path
+    ) -> None:
         obole.trade(database, Sms("one", NOON), Sms("two", NOON))
         assert obole("status", "--json").json["outbox"] == {}
         # Twice 3.00 is above 5.00, so that a notice is due; nobody says how it is pushed.
         done = obole("work", "--once", "--now", NOON.isoformat())
         assert "0 charges became unresolved, 1 notice decided\n" in done.out
-        assert obole("status", "--json").json["outbox"] == {"sent": 1, "waiting": 1}
-        assert obole("status").out.endswith("Outbox: 1 sent, 1 waiting\n")
+        assert obole("status", "--json").json["outbox"] == {"waiting": 1, "written": 1}
+        told = "Outbox: 1 notice written, 1 message waiting\n"
+        why = "no gateways.toml says how gateways are reached, so nothing is pushed to them"
+        assert obole("status").out.endswith(f"{told}  {why}\n")
+        reached = tmp_path / "gateways.toml"
+        reached.touch(0o600)
+        known = Obole(dict(obole.environ) | {"OBOLE_GATEWAYS": str(reached)})
+        assert known("status").out.endswith(told)
 
     def test_adds_up(self, obole: Obole, database: TestDatabase) -> None:
         obole.trade(database, Sms("one", NOON))

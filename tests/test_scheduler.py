@@ -189,7 +189,7 @@ class TestPushed:
         buy(api)
         assert worked(api) == [{"notices": 1}]
         told = api.get("/outbox", "finance").json()
-        assert told["states"] == {"sent": 1, "waiting": 1}
+        assert told["states"] == {"waiting": 1, "written": 1}
 
     def test_are_handed_over_once_while_the_list_is_behind(self, api: Api) -> None:
         buy(api)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from api.books import Books, load_master_key, load_rules
 from api.cli.desks import migrated_database
 from api.cli.logs import log_to_stderr
+from api.cli.reached import refuse_strangers
 from api.cli.refused import CommandRefused
 from api.cli.show import aside
 from api.cli.told import telling
@@ -61,9 +62,10 @@ def host_all(address: Address, metrics: str | None = None, *, empty: bool, keys:
     """Serve database, API and worker together until somebody wants an end."""
     log_to_stderr(logging.WARNING)
     rules = load_rules()
-    load_gateways(rules)  # the worker reads it; what is wrong with it is told here, once
+    gateways = load_gateways(rules)  # the worker's; what is wrong with it is told here, once
     with _listener(address) as listener, Database.open() as database:
         migrate(database.owner_url)
+        refuse_strangers(gateways, database.app_url, rules)
         master = load_master_key(database.app_url)
 
         async def ready(books: Books) -> None:

@@ -10,8 +10,9 @@ from psycopg import Connection
 
 from api.cli.desks import BookName, connection_to, migrated_database
 from api.cli.refused import CommandRefused
-from api.cli.show import AsJson, print_json, print_table, progress_bar, say, table
+from api.cli.show import AsJson, count, print_json, print_table, progress_bar, say, table
 from api.cli.work import parked_text
+from api.gateways import NOT_PUSHED, gateways_file
 from ledger.log.postgres import PostgresLog
 from projections import positions, rebuild
 from projections.cores import rebuild_all
@@ -53,9 +54,19 @@ def status(book: BookName = "fr", *, as_json: AsJson = False) -> None:
         if one.parked_at:
             say(parked_text(one))
             say(f"  once its cause is mended: `obole unpark {one.projection} --book {book}`")
-    if on_its_way:
-        told = ", ".join(f"{number:,} {state}" for state, number in on_its_way.items())
-        say(f"Outbox: {told.replace('_', ' ')}")
+    _tell_outbox(on_its_way)
+
+
+def _tell_outbox(on_its_way: Mapping[str, int]) -> None:
+    """Say how many messages and notices there are in each state."""
+    told = [
+        f"{count(number, 'notice' if state in outbox.NOTICE_STATES else 'message')} {state}"
+        for state, number in on_its_way.items()
+    ]
+    if told:
+        say(f"Outbox: {', '.join(told).replace('_', ' ')}")
+    if on_its_way.get("waiting") and gateways_file() is None:
+        say(f"  {NOT_PUSHED}")
 
 
 def _outbox(connection: Connection, book: str) -> dict[str, int]:

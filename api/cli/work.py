@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,16 +13,18 @@ import typer
 from api.books import find_master_key, load_rules
 from api.cli.desks import connection_to, migrated_database
 from api.cli.logs import log_to_stderr
+from api.cli.reached import refuse_strangers
 from api.cli.refused import CommandRefused
 from api.cli.show import AsJson, Metrics, aside, count, print_json, progress_bar, say
 from api.cli.told import telling
 from api.clock import Clock, system_clock
 from api.database import Database
-from api.gateways import load_gateways
+from api.gateways import NOT_PUSHED, Gateways, load_gateways
 from api.running import until_stopped
 from api.scheduler import AWAY, take_turn
 from api.worker import Setup, opened, work
 from ledger.log.session import connect
+from ledger.rules.resolve import RuleBook
 from projections import positions
 from projections.engine import Engine
 from projections.positions import Status
@@ -60,10 +63,10 @@ def run_worker(
     gateways = load_gateways(rules := load_rules())
     with migrated_database(wait=True) as database:
         url = database.app_url
+        setup = _setup(url, rules, gateways, system_clock)
         find_master_key(url)  # one that is missing or wrong is told at once
-        setup = Setup(url, rules, lambda: find_master_key(url), system_clock, gateways)
         if not with_parent:
-            aside(f"working on {', '.join(rules)}; Ctrl-C ends it")
+            _announce(rules, gateways)
 
         async def main(stop: asyncio.Event) -> None:
             await asyncio.gather(work(setup, stop), _report(url, set(rules), stop))
@@ -72,6 +75,22 @@ def run_worker(
             until_stopped(main, with_parent=with_parent)
     if not with_parent:
         aside("stopped working")
+
+
+def _setup(url: str, rules: Mapping[str, RuleBook], gateways: Gateways, clock: Clock) -> Setup:
+    """Give what is worked with.
+
+    Raises:
+        GatewaysInvalid: the file of gateways names one that its book has not declared.
+    """
+    refuse_strangers(gateways, url, rules)
+    return Setup(url, rules, lambda: find_master_key(url), clock, gateways)
+
+
+def _announce(rules: Iterable[str], gateways: Gateways) -> None:
+    aside(f"working on {', '.join(rules)}; Ctrl-C ends it")
+    if not gateways:
+        aside(NOT_PUSHED)
 
 
 def _clock(now: str | None) -> Clock:
@@ -92,9 +111,9 @@ def _once(clock: Clock, *, as_json: bool) -> None:
     gateways = load_gateways(rules)
     with migrated_database() as database:
         url = database.app_url
+        setup = _setup(url, rules, gateways, clock)
         with connect(url) as connection:
             known = positions.books(connection)
-        setup = Setup(url, rules, lambda: find_master_key(url), clock, gateways)
         done = [_work_once(database, setup, book) for book in rules if book in known]
     if not done:
         raise CommandRefused(f"none of the books is open yet: {', '.join(rules)}")

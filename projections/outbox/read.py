@@ -6,6 +6,10 @@ from typing import LiteralString, NamedTuple
 from projections.reading import Read, Rows
 
 PROJECTION = "outbox"
+_TOLD, _STORED = {"sent": "written"}, {"written": "sent"}
+"""A notice is kept as sent once it has become a message; how far that came is the message's own."""
+NOTICE_STATES = frozenset({"due", "written", "dropped"})
+"""Of what an entry may be in, those of a notice; a message is in one of the others."""
 
 _FIELDS: LiteralString = """
 SELECT
@@ -69,7 +73,7 @@ class Due(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A message or notice of the outbox."""
+    """A message or notice of the outbox; a notice whose message is written is `written`."""
 
     item: str
     is_notice: bool
@@ -120,10 +124,11 @@ def page(
     limit: int, before: int = NEWEST, state: str | None = None, gateway: str | None = None
 ) -> Read[Page]:
     """Ask for the whole outbox, newest first; in one state, or of one gateway."""
-    params = {"limit": limit, "before": before, "state": state, "gateway": gateway}
+    stored = state and _STORED.get(state, state)
+    params = {"limit": limit, "before": before, "state": stored, "gateway": gateway}
 
     def shape(rows: Rows) -> Page:
-        entries = [Entry(*row) for row in rows[:limit]]
+        entries = [_told(Entry(*row)) for row in rows[:limit]]
         return Page(entries, entries[-1].began_position if len(rows) > limit else None)
 
     return Read(PROJECTION, _PAGE, shape, params)
@@ -131,7 +136,16 @@ def page(
 
 def counts() -> Read[dict[str, int]]:
     """Ask how many messages and notices are in each state."""
-    return Read(PROJECTION, _COUNTS, dict)
+
+    def shape(rows: Rows) -> dict[str, int]:
+        found = dict[str, int](rows)
+        return {_TOLD.get(state, state): number for state, number in found.items()}
+
+    return Read(PROJECTION, _COUNTS, shape)
+
+
+def _told(entry: Entry) -> Entry:
+    return entry._replace(state=_TOLD.get(entry.state, entry.state))
 
 
 def _due(
