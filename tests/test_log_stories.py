@@ -123,7 +123,7 @@ class TestABadRow:
             ("a_tag_is_at_most_2046_bytes", row("é" * 1023 + "x")),
             ("entry_is_at_most_60000_bytes", row(data=b"x" * 60_000)),
             ("22021", row("nul:\0")),
-            ("surrogates", row("half:\ud83d")),
+            ("utf-8", row("half:\ud83d")),
         ],
     )
 
@@ -133,7 +133,8 @@ class TestABadRow:
             [counting("a:1"), Proposal((), lambda _: [row("a:1"), bad]), counting("a:1")]
         )
         assert isinstance(refused, RowRefused | UnicodeEncodeError)
-        assert rule in str(refused)
+        assert rule == (refused.rule if isinstance(refused, RowRefused) else refused.encoding)
+        assert isinstance(refused, UnicodeEncodeError) or str(refused) == rule
         assert appended([good, other]) == [[1], [2]]
         assert [stored.data for stored in log.follow(0, 10)] == [b"0", b"1"]
 
@@ -144,9 +145,18 @@ class TestABadRow:
     def test_in_a_question_finds_nothing(self, log: Log) -> None:
         assert log.read(about("nul:\0", "half:\ud83d", "a:1")) == ((), 0)
 
+    @pytest.mark.parametrize("before", [0, 8, 9])
     @pytest.mark.parametrize(("spare", "fits"), [(0, True), (-1, False)])
-    def test_is_one_byte_over_the_limit(self, log: Log, spare: int, fits: bool) -> None:  # noqa: FBT001 - a column
-        empty = StoredRow(BOOK, 1, NOON, *row("a:1", "b:é", data=b""))
+    def test_is_one_byte_over_the_limit(
+        self,
+        log: Log,
+        spare: int,
+        fits: bool,  # noqa: FBT001 - a column
+        before: int,
+    ) -> None:
+        """Its position counts by its digits, of which the tenth has one more."""
+        log.submit([noting("a:1")] * before)
+        empty = StoredRow(BOOK, before + 1, NOON, *row("a:1", "b:é", data=b""))
         data = b"x" * (60_000 - len(entry_bytes(empty)) - spare)
         (outcome,) = log.submit([Proposal((), lambda _: [row("a:1", "b:é", data=data)])])
         assert isinstance(outcome, Outcome) == fits
@@ -202,10 +212,45 @@ class TestReading:
         assert pages == [[1, 2], [3, 4], [5], []]
 
     def test_picks_rows_in_order(self, log: Log) -> None:
-        assert [stored.position for stored in log.rows_at([4, 9, 2, 4])] == [2, 4]
+        assert [stored.position for stored in log.rows_at([4, 9, 2, 5, 0, 4])] == [2, 4, 5]
+
+    @pytest.mark.parametrize(
+        "odd", ['a:"', "a:\\", "a:{,}", "a:',E'", "NULL", "a:%s", "é:1", "a:\t", 'a:\\"', "(", "$1"]
+    )
+    def test_finds_any_tag_and_type_that_may_be_written(self, log: Log, odd: str) -> None:
+        kept = row(odd, "z:1", type=odd)
+        log.submit([Proposal((), lambda _: [kept])])
+        interests = (
+            Interest((odd,)),
+            Interest(("z:1", odd)),
+            Interest(("z:1",), frozenset({odd, "other.v1"})),
+        )
+        for query in ((one,) for one in interests):
+            rows, _ = log.read(query)
+            assert [(stored.type, stored.tags) for stored in rows] == [(odd, kept.tags)]
+        assert log.read((Interest((odd + odd,)), Interest(("a:1",), frozenset({odd})))) == ((), 6)
+
+    def test_takes_each_interest_from_where_it_begins(self, log: Log) -> None:
+        query = (Interest(("a:1",), after=2), Interest(("b:1",), after=4), Interest(("c:1",)))
+        assert [stored.position for stored in log.read(query)[0]] == [3, 4, 5]
+        assert [stored.position for stored in log.read(query, after=3)[0]] == [4, 5]
 
     def test_gives_the_head_with_its_time(self, log: Log) -> None:
         assert log.head() == (5, log.follow(4, 1)[0].recorded_at)
+
+
+class TestALongBook:
+    """More than is read in one go."""
+
+    def test_is_looked_through_whole(self, log: Log) -> None:
+        kinds = ["even.v1", "odd.v1"]
+        log.submit(
+            [Proposal((), lambda _: [row(f"n:{n}", type=kinds[n % 2]) for n in range(1, 2_502)])]
+        )
+        odd = (Interest((), frozenset({"odd.v1"})),)
+        assert [stored.position for stored in log.read(odd)[0]] == list(range(1, 2_502, 2))
+        rows, head = log.read((Interest((), frozenset({"even.v1"}), after=1_500),), limit=3)
+        assert ([stored.position for stored in rows], head) == ([1_502, 1_504, 1_506], 2_501)
 
 
 class TestTheClockInMemory:
