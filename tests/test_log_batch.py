@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.log.batch import AnyRow, Decided, Outcome, Proposal, decide_all, place, select
-from ledger.log.rows import Interest, Row, StoredRow
+from ledger.log.batch import AnyRow, Decided, Outcome, Proposal, Recent, decide_all, place, select
+from ledger.log.rows import Interest, Query, Row, StoredRow, matches
 from tests.support.log import (
     BOOK,
     NOON,
@@ -207,6 +207,45 @@ class TestAnyBatch:
             alone.append(outcome)
             log += outcome.appended if isinstance(outcome, Outcome) else ()
         assert [_told(outcome) for outcome in together] == [_told(outcome) for outcome in alone]
+
+
+class TestLookingUpWhatIsRecent:
+    """By tag, and never otherwise than by looking at each row."""
+
+    tags = st.sampled_from(["a:1", "b:1", "c:1", "d:1"])
+    kinds = st.sampled_from(["noted.v1", "other.v1"])
+    tagged = st.lists(tags, max_size=3, unique=True)
+    rows = st.lists(st.tuples(tagged, kinds), max_size=8)
+    interests = st.builds(
+        Interest,
+        tagged.map(tuple),
+        st.frozensets(kinds, max_size=2),
+        st.integers(0, 6),
+    )
+
+    @given(rows, st.integers(0, 8), st.lists(interests, max_size=3).map(tuple))
+    def test_finds_each_row_that_is_meant_once_in_order(
+        self, told: list[tuple[list[str], str]], here: int, query: Query
+    ) -> None:
+        """The first `here` of them are stored; those of the batch itself have no position yet."""
+        rows: list[AnyRow] = [
+            stored(n, *tags, type=kind) if n <= here else row(*tags, type=kind)
+            for n, (tags, kind) in enumerate(told, 1)
+        ]
+        meant = [
+            one
+            for one in rows
+            if any(
+                matches([interest], one)
+                and not (isinstance(one, StoredRow) and one.position <= interest.after)
+                for interest in query
+            )
+        ]
+        recent = Recent(rows[:3])
+        recent.add(rows[3:])
+        found = recent.matching(query)
+        assert [id(one) for one in found] == [id(one) for one in meant]
+        assert isinstance(found, tuple)
 
 
 def _told(outcome: Outcome | Exception) -> object:

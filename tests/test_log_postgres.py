@@ -42,12 +42,21 @@ class TestBooks:
     def test_must_be_opened(self, database: Database) -> None:
         with connect(database.app_url) as connection:
             log = PostgresLog(connection, "be")
-            with pytest.raises(UnknownBook, match="be"):
+            with pytest.raises(UnknownBook, match=r"^be$"):
                 log.submit([noting("a:1")])
-            with pytest.raises(UnknownBook):
+            with pytest.raises(UnknownBook, match=r"^be$"):
                 log.read(about("a:1"))
-            with pytest.raises(UnknownBook):
+            with pytest.raises(UnknownBook, match=r"^be$"):
                 log.head()
+
+    @pytest.mark.parametrize("crowded", [False, True])
+    def test_must_be_there_when_it_is_appended(self, database: Database, crowded: bool) -> None:  # noqa: FBT001 - a column
+        never = scripts.Reading(0, [()])
+        appending = scripts.appending("be", [noting("a:1")], never, 9, crowded=crowded)
+        with connect(database.app_url) as connection:
+            with pytest.raises(UnknownBook, match=r"^be$"):
+                run(connection, appending)
+            assert connection.info.transaction_status.name == "IDLE"
 
     def test_opened_twice_stay_as_they_are(self, database: Database) -> None:
         with opened(database.app_url) as log:

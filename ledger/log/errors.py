@@ -19,10 +19,6 @@ class LogError(Exception):
 class UnknownBook(LogError):
     """The book has no head row, so nothing can be read from it or appended to it."""
 
-    def __init__(self, book: str) -> None:
-        super().__init__(book)
-        self.book = book
-
 
 class RowRefused(LogError):
     """A row breaks a rule of the facts table, named by its constraint or by its SQLSTATE."""
