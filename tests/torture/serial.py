@@ -21,11 +21,16 @@ from ledger.log.session import log_conninfo
 from tests.support.database import add_template, clone, new_server
 from tests.torture.histories import History, operations
 from tests.torture.histories_cycles import cycle_failures
+from tests.torture.processes import rest
 from tests.torture.trial import Say, Scale, Verdict, dice, judged
 
 BOOK = "fr"
 CLIENTS = 8
 KEYS = ("a", "b", "c", "d")
+ERA = 400
+"""After so many transactions they go on with new keys: each reads whole lists, however long."""
+THINKS_SECONDS = 0.001
+"""How long the control takes between what it reads and what it writes."""
 TRANSACTIONS = {Scale.TINY: 200, Scale.SHORT: 800, Scale.LONG: 20_000}
 
 Lists = dict[str, list[int]]
@@ -71,8 +76,12 @@ class Serial:
         history.keep(f"{self.name}-{kind.__name__}")
         failures = cycle_failures(operations(history.lines))
         say(f"{self.name}: {transactions:,} transactions judged")
-        facts = {"transactions": transactions, "keys": len(KEYS), "clients": CLIENTS}
+        facts = {"transactions": transactions, "keys": _keys(transactions), "clients": CLIENTS}
         return judged(self.name, seed, facts, failures)
+
+
+def _keys(transactions: int) -> int:
+    return len(KEYS) * -(-transactions // ERA)
 
 
 class OnLog:
@@ -112,6 +121,7 @@ class OnTable:
         )
         for one, found in rows:
             seen[one].append(found)
+        rest(THINKS_SECONDS)
         self._connection.execute("INSERT INTO naive (key, number) VALUES (%s, %s)", (key, number))
         return seen
 
@@ -125,8 +135,9 @@ def transact(
 ) -> None:
     """Carry out a client's transactions, each told in the history."""
     for number in numbers:
-        read = sorted(chance.sample(KEYS, chance.randint(1, 3)))
-        key = chance.choice(KEYS)
+        keys = [f"{key}{number // ERA}" for key in KEYS]
+        read = sorted(chance.sample(keys, chance.randint(1, 3)))
+        key = chance.choice(keys)
         asked = [*(["r", one, None] for one in read), ["append", key, number]]
         history.say("invoke", "txn", asked, client)
         seen = lists.append(read, key, number)
