@@ -121,7 +121,7 @@ class TestOtherLines:
         assert importing.count("solicitation_allowed.v1") == 1
         assert importing.count("mt_handed_over.v1") == 1
         again = importing.obole("import", str(path), "--json").json
-        assert (again["recorded"], again["repeated"]) == (0, 4)
+        assert (again["recorded"], again["repeated"], again["without_effect"]) == (0, 3, 1)
 
     def test_a_solicitation_that_is_forbidden_is_recorded_as_such(
         self, importing: Importing
@@ -129,6 +129,14 @@ class TestOtherLines:
         path = importing.file(ndjson([solicitation(at(3_600))]))
         assert importing.obole("import", str(path)).status == 0
         assert importing.count("solicitation_refused.v1") == 1
+
+    def test_a_turn_at_which_nothing_is_due_is_not_told_as_there_already(
+        self, importing: Importing
+    ) -> None:
+        lines = [message(1), *({**TURN, "at": at(60 + n)} for n in range(2)), message(1)]
+        done = importing.obole("import", str(importing.file(ndjson(lines))))
+        told = "1 recorded, 1 already there, 2 brought nothing about, 0 rejected\n"
+        assert (done.status, done.out) == (0, f"fr: {told}")
 
     def test_what_is_not_pushed_yet_waits(self, importing: Importing) -> None:
         bought = [message(1, sent_at=at(0)), receipt(1, occurred_at=at(5))]

@@ -197,15 +197,17 @@ def _tell(file: str, book: str, summary: Summary, rejected: Rejected, *, as_json
     if as_json:
         went_on = summary.began_at.lines if summary.began_at else 0
         shown = {"book": book, "lines": summary.lines, "went_on_after": went_on}
-        print_json(shown | counts._asdict() | {"reasons": dict(summary.reasons)})
+        shown |= counts._asdict() | {"without_effect": summary.without_effect}
+        print_json(shown | {"reasons": dict(summary.reasons)})
         return
     if summary.began_at is not None:
         aside(f"went on after line {summary.began_at.lines:,}, where a run before was cut off")
     if not summary.lines:
         say(f"{file}: there is nothing in it")
         return
+    nothing = f"{summary.without_effect:,} brought nothing about, " * bool(summary.without_effect)
     say(
-        f"{book}: {counts.recorded:,} recorded, {counts.repeated:,} already there, "
+        f"{book}: {counts.recorded:,} recorded, {counts.repeated:,} already there, {nothing}"
         f"{counts.rejected:,} rejected"
     )
     if summary.reasons:

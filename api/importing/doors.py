@@ -46,7 +46,8 @@ TOGETHER = 1_024
 ENDING = (RulesOutdated, LogOverloaded, LogUnavailable, *OUT_OF_REACH)
 """What ends an import: it says nothing of the line, and the same line may be taken later."""
 
-Status = Literal["recorded", "repeated", "rejected", "conflict"]
+Status = Literal["recorded", "repeated", "without_effect", "rejected", "conflict"]
+"""Without effect: a turn at which nothing was due."""
 _ALONE = (Turn, Solicitation, StopSubscription)
 
 
@@ -159,7 +160,8 @@ class Importer:
             recorded, position = await self._work(line)
         except Exception as failure:  # noqa: BLE001 - it is that line's own, or ends the import
             return _told(number, failure)
-        return Result(number, "recorded" if recorded else "repeated", position)
+        otherwise: Status = "without_effect" if isinstance(line, Turn) else "repeated"
+        return Result(number, "recorded" if recorded else otherwise, position)
 
     async def _work(self, line: Line) -> tuple[bool, int]:
         match line:

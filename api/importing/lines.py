@@ -7,11 +7,22 @@ line costs a few microseconds, which is why these are msgspec's structs and not 
 
 import json
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
+from api.importing.words import (
+    Amount,
+    By,
+    Currency,
+    OperatorMessageId,
+    Pushed,
+    Reason,
+    State,
+    Status,
+    in_words,
+)
 from ledger.decisions.effect import ReceiptOutcome
 from ledger.facts.base import HexId, Leg, ShortCode, ShortId
 from ledger.facts.catalogue import Keyword
@@ -25,10 +36,7 @@ Link = Annotated[str, Meta(min_length=1, max_length=64)]
 MessageId = Annotated[str, Meta(min_length=1, max_length=128)]
 Sender = Annotated[str, Meta(min_length=1, max_length=128)]
 Text = Annotated[str, Meta(max_length=10_000)]
-Status = Annotated[str, Meta(pattern=r"^[A-Za-z0-9 :=._-]{0,64}\Z")]
-OperatorMessageId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}\Z")]
 Part = Annotated[int, Meta(ge=1, le=255)]
-Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 
 
 class _Part(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -86,8 +94,8 @@ class Sent(_Part, frozen=True, kw_only=True):
 class Price(_Part, frozen=True, kw_only=True):
     """What the consumer was charged, tax included: a decimal in quotes, and its currency."""
 
-    amount: Annotated[str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?\Z")]
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+    amount: Amount
+    currency: Currency
 
 
 class Charged(_Part, frozen=True, kw_only=True):
@@ -102,7 +110,7 @@ class Charged(_Part, frozen=True, kw_only=True):
     """By which tariff, if it says so; else the one that is in force here."""
     category: ShortId | None = None
     """The tax category by which it was charged, for what this catalogue says nothing of."""
-    state: Literal["authorized", "captured", "released", "refused"]
+    state: State
     ended_at: Instant | None = None
     """When it was captured or released; with its receipt, or with the message, if not given."""
 
@@ -143,7 +151,7 @@ class Turn(_Part, frozen=True, kw_only=True, tag_field="kind", tag="turn"):
     """Let happen what time has brought about up to an instant: renewals, notices, and the like."""
 
     at: Instant
-    pushed: Literal["kept", "taken"] = "kept"
+    pushed: Pushed = "kept"
     """Taken: what waits to be pushed was handed to its gateway then, which took it."""
 
 
@@ -165,7 +173,7 @@ class StopSubscription(_Part, frozen=True, kw_only=True, tag_field="kind", tag="
     """A merchant or regulator ends a subscription: as `POST …/subscriptions/…/stop`."""
 
     subscription: HexId
-    by: Literal["merchant", "regulator"]
+    by: By
     reason: Reason
     arrived_at: Instant
 
@@ -189,7 +197,9 @@ class _Doubled(ValueError):
 
 
 _DECODER = msgspec.json.Decoder[Line](Line)
-_PLACE = re.compile(r" \(byte \d+\)")
+_PLACE = re.compile(r" \(byte \d+\)|(?<=\[)\d+(?=\])")
+MOST_TOLD = 400
+"""Letters of what is wrong with a line."""
 _DIGITS = re.compile(r"\d{6,}")
 
 
@@ -203,9 +213,9 @@ def read_line(raw: bytes) -> Line:
         line = _DECODER.decode(raw)
         json.loads(raw, object_pairs_hook=_once)
     except _Doubled as doubled:
-        raise LineRefused(f"the field {doubled} stands there twice") from None
+        raise LineRefused(f"{_without_content(str(doubled))}: stands there twice") from None
     except msgspec.ValidationError as error:
-        raise LineRefused(_without_content(str(error))) from None
+        raise LineRefused(in_words(_without_content(str(error)))) from None
     except UnicodeDecodeError:
         raise LineRefused("this is not UTF-8") from None
     except RecursionError:
@@ -224,7 +234,7 @@ def _once(pairs: list[tuple[str, object]]) -> None:
 
 def _without_content(told: str) -> str:
     """Leave out what may be a number that somebody put in a wrong place."""
-    return _DIGITS.sub("…", told)[:200]
+    return _DIGITS.sub("…", told)[:MOST_TOLD]
 
 
 def _check(line: Line) -> None:
@@ -233,7 +243,7 @@ def _check(line: Line) -> None:
         case Exchange():
             _check_exchange(line)
         case StopSubscription() if tells_number(line.reason):
-            raise LineRefused(f"{NUMBER_TOLD} - at `$.reason`")
+            raise LineRefused(f"reason: {NUMBER_TOLD}")
         case _:
             pass
 
@@ -243,4 +253,4 @@ def _check_exchange(line: Exchange) -> None:
     if said > 1:
         raise LineRefused("give one of match, unmatched and stopped")
     if line.receipts and line.mt is None:
-        raise LineRefused("there are receipts, and no mt that they speak of - at `$.receipts`")
+        raise LineRefused("receipts: there is no mt that they speak of")

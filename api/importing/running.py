@@ -47,6 +47,11 @@ class Summary(NamedTuple):
     began_at: Place | None
     """Where a run before had come to, if this one went on from there."""
 
+    @property
+    def without_effect(self) -> int:
+        """How many lines brought nothing about: turns at which nothing was due, empty lines."""
+        return self.lines - sum(self.counts)
+
 
 class Run:
     """One run over one source."""

@@ -40,7 +40,7 @@ def untimely(line: Line, now: datetime, tolerance: timedelta | None = None) -> s
     for field, at in _told(line):
         wrong = _beyond_telling(at) or (field in counted and _beyond(at, now, tolerance))
         if wrong:
-            return f"{wrong} - at `$.{field}`"
+            return f"{field}: {wrong}"
     return None
 
 
@@ -97,10 +97,10 @@ def _of_exchange(line: Exchange) -> Instants:
         yield "mt.sent_at", line.mt.sent_at
     for charge in line.charges:
         if charge.ended_at is not None:
-            yield "charges[...].ended_at", charge.ended_at
+            yield "charges[].ended_at", charge.ended_at
     for receipt in line.receipts:
         if receipt.occurred_at is not None:
-            yield "receipts[...].occurred_at", receipt.occurred_at
+            yield "receipts[].occurred_at", receipt.occurred_at
 
 
 def _given(**fields: datetime | None) -> Instants:
