@@ -7,7 +7,7 @@ token; only Kannel's routes also take it in their query, for its URLs are all th
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, cast
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -59,22 +59,18 @@ class Query:
     """A query string as bytes; of a name that comes twice the first value counts."""
 
     def __init__(self, raw: bytes) -> None:
-        try:
-            pairs = parse_qsl(
-                # Latin-1 gives every byte a character of its own, also those of broken UTF-8.
-                raw.decode("latin-1"),
-                keep_blank_values=True,
-                encoding="latin-1",
-                max_num_fields=MAX_PARAMETERS,
-            )
-        except ValueError:
+        parts = raw.replace(b"+", b" ").split(b"&")
+        if len(parts) > MAX_PARAMETERS:
             wrong = FieldError(field="query", message=f"more than {MAX_PARAMETERS} parameters")
-            raise FieldsInvalid([wrong]) from None
-        self._values = {name: value.encode("latin-1") for name, value in reversed(pairs)}
+            raise FieldsInvalid([wrong])
+        self._values: dict[bytes, bytes] = {}
+        for part in parts:
+            name, _, value = part.partition(b"=")
+            self._values.setdefault(unquote_to_bytes(name), unquote_to_bytes(value))
 
     def get(self, name: str, charset: str = "utf-8") -> str | None:
         """Give a parameter, whatever does not decode as the replacement character."""
-        value = self._values.get(name)
+        value = self._values.get(name.encode())
         return None if value is None else value.decode(charset, "replace")
 
 

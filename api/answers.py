@@ -58,14 +58,15 @@ _TOLD = (400, 401, 403, 404, 409, 422, 500, 503)
 def tell_problems(app: FastAPI) -> None:
     """Let every refusal and failure be answered as a problem."""
     for family in FAMILIES:
-        app.add_exception_handler(family, _tell)
+        app.add_exception_handler(family, tell)
     app.add_exception_handler(RequestValidationError, _tell_invalid)
     app.add_exception_handler(HTTPException, _tell_http)
-    app.add_exception_handler(Exception, _tell_nothing)
+    app.add_exception_handler(Exception, tell_nothing)
     app.add_route("/problems/{name}", _describe, methods=["GET"], include_in_schema=False)
 
 
-def _tell(request: Request, error: Exception) -> Response:
+def tell(request: Request, error: Exception) -> Response:
+    """Answer one of `FAMILIES` as a problem."""
     kind = kind_of(error)
     assert kind is not None, "only families of the table are registered"
     if "gateway" in request.path_params and kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -92,7 +93,7 @@ def _tell(request: Request, error: Exception) -> Response:
 def _tell_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = [FieldError(field=place(one["loc"]), message=one["msg"]) for one in error.errors()]
-    return _tell(request, FieldsInvalid(found))
+    return tell(request, FieldsInvalid(found))
 
 
 def _tell_http(request: Request, error: Exception) -> Response:
@@ -115,7 +116,7 @@ def _methods(request: Request) -> set[str]:
     return {method for one in here for method in one.methods or ()}
 
 
-def _tell_nothing(_: Request, __: Exception) -> Response:
+def tell_nothing(_: Request, __: Exception) -> Response:
     """Tell that we failed, and nothing of how."""
     return _response(_plain(HTTPStatus.INTERNAL_SERVER_ERROR), {})
 

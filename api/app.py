@@ -32,6 +32,7 @@ from api.access import Face
 from api.answers import document, tell_problems
 from api.books import Books
 from api.limits import BodyLimit
+from api.shortcut import Application
 
 WAIT_SECONDS = 5.0
 """How long a reader that asks for a position waits for it at most."""
@@ -53,7 +54,7 @@ def create_app(
     numbers and texts.
     """
     # The pages for reading the document load their scripts from elsewhere: there are none.
-    app = FastAPI(
+    app = Application(
         title="Obole",
         version=version("obole"),
         docs_url=None,

@@ -12,7 +12,8 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import lru_cache
+from typing import Annotated, cast
 
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
@@ -41,6 +42,8 @@ OUTCOMES: Mapping[str, ReceiptOutcome] = {
     "8": "submitted",
     "16": "rejected",
 }
+_Server = tuple[str, int | None] | tuple[()]
+"""Where we listen, as a request tells it, if it does."""
 _log = logging.getLogger(__name__)
 
 _CHARSETS = {
@@ -92,7 +95,8 @@ async def _mo(request: Request, caller: Caller, query: Query, presented: str) ->
     incoming = IncomingMo(
         gateway, mo.smsc, mo.id, mo.sender, mo.to, mo.text, _instant(query.get("ts"))
     )
-    now = face_of(request).books.clock()
+    face = face_of(request)
+    now = face.books.clock()
     try:
         answer = await receive_mo(caller.book.desk, incoming, caller.origin, now)
     except ConflictingDuplicate as conflict:
@@ -101,7 +105,8 @@ async def _mo(request: Request, caller: Caller, query: Query, presented: str) ->
         return PlainTextResponse("")
     if answer.mt is None or not answer.text:
         return PlainTextResponse("")
-    receipts = _receipt_url(request, caller.name, gateway, presented, answer.mt)
+    base = face.public_url or _base(request)
+    receipts = receipt_url(base, caller.name, gateway, presented, answer.mt)
     return PlainTextResponse(answer.text, headers=headers_of(answer, receipts))
 
 
@@ -154,9 +159,21 @@ def raw_status(kind: str, answer: str) -> str:
     return " ".join([kind, *(f"{name}:{value}" for name, value in _TOKEN.findall(told))][:3])
 
 
-def _receipt_url(request: Request, book: str, gateway: str, key: str, mt: str) -> str:
-    base = face_of(request).public_url or str(request.base_url).rstrip("/")
-    return receipt_url(base, book, gateway, key, mt)
+def _base(request: Request) -> str:
+    """Give how a gateway reaches us, as it asked itself where nothing else is said."""
+    scope = request.scope
+    server = cast("_Server", tuple(scope.get("server") or ()))
+    host = request.headers.get("host")
+    return _base_url(str(scope["scheme"]), host, server, str(scope.get("root_path", "")))
+
+
+@lru_cache(maxsize=256)
+def _base_url(scheme: str, host: str | None, server: _Server, root: str) -> str:
+    """Write the beginning of a request's URL, without a slash at its end."""
+    headers = [] if host is None else [(b"host", host.encode("latin-1"))]
+    told = {"scheme": scheme, "headers": headers, "server": server or None, "root_path": root}
+    rest = {"type": "http", "path": "/", "query_string": b""}
+    return str(Request({**told, **rest}).base_url).rstrip("/")
 
 
 def _instant(seconds: str | None) -> datetime | None:

@@ -3,6 +3,7 @@
 Source: Kannel User's Guide 1.4.5, "Delivery reports".
 """
 
+from functools import lru_cache
 from urllib.parse import quote
 
 MASK = "31"
@@ -20,5 +21,11 @@ def receipt_url(base: str, book: str, gateway: str, key: str, mt: str) -> str:
     The gateway's own key stands in it, for a receipt must be authenticated too. So it is in
     Kannel's logs, as the `get-url` is; it opens nothing but what the gateway itself may do.
     """
+    return f"{_but_the_message(base, book, gateway, key)}{mt}&{ESCAPES}"
+
+
+@lru_cache(maxsize=256)
+def _but_the_message(base: str, book: str, gateway: str, key: str) -> str:
+    """Write what is the same for all messages of a gateway."""
     path = f"/v1/books/{quote(book)}/kannel/{quote(gateway)}/dlr"
-    return f"{base}{path}?key={quote(key)}&mt={mt}&{ESCAPES}"
+    return f"{base}{path}?key={quote(key)}&mt="
