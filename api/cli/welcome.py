@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from urllib.parse import parse_qs
 
 from api.books import Books
 from api.cli.show import say
+from api.database import in_home
 from api.demo.books import DEMO_BOOKS, FRENCH
 from api.demo.stage import ROLES, issue, load_demonstration
 from ledger.commands.desk import Desk
+from ledger.decisions.story import mo_id, mt_id
 from ledger.facts.access import Role
 from ledger.words import local_day
 
@@ -15,6 +18,8 @@ from ledger.words import local_day
 async def welcome(books: Books, address: str, *, empty: bool, keys: bool) -> None:
     """Furnish new books unless they are to stay `empty`, issue `keys`, and tell all of it."""
     say(f"Obole serves {address} (database, API and worker) until Ctrl-C.")
+    if home := in_home():
+        say(f"Everything is kept{home}.")
     for name, book in books.by_name.items():
         base = f"{address}/v1/books/{name}"
         say(f"\nBook {name}: {base}")
@@ -75,16 +80,28 @@ def _variable(book: str, role: Role) -> str:
 
 
 def _try_lines(desk: Desk, base: str, merchant: str | None, now: datetime) -> Iterator[str]:
-    """Give what can be copied: a message in, then what each reader sees."""
+    """Give what can be copied: a message in, its receipt, then what each reader sees."""
     month = local_day(now, desk.rules.pack.zone).strftime("%Y-%m")
     key = {role: f"${_variable(desk.book, role)}" for role in ROLES}
+    mo = None
     yield "\n  To try, in another shell that has those keys:"
     if (gateway := _gateway(desk, now)) is not None:
-        query = DEMO_BOOKS[desk.book].try_mo
-        path = f"kannel/{gateway}/mo?key={key['gateway']}&{query}"
-        yield f'    curl -i "{base}/{path}"'
+        mo = mo_id(desk.book, gateway, parse_qs(DEMO_BOOKS[desk.book].try_mo)["id"][0])
+        yield from _gateway_lines(desk.book, f"{base}/kannel/{gateway}", key["gateway"], mo)
     if merchant:
-        where = f"{base}/merchants/{merchant}/statements/{month}"
-        yield f'    curl -H "Authorization: Bearer {key["merchant"]}" {where}'
-    yield f'    curl -H "Authorization: Bearer {key["finance"]}" {base}/trial-balance'
-    yield f'    curl -H "Authorization: Bearer {key["regulator"]}" "{base}/facts?after=0"'
+        yield "    # what the merchant has earned by it, once the worker has seen it"
+        yield _reading(key["merchant"], f"{base}/merchants/{merchant}/statements/{month}")
+    yield "    # the books, and the story of the message"
+    yield _reading(key["finance"], f"{base}/trial-balance")
+    yield _reading(key["regulator"], f"{base}/exchanges/{mo}" if mo else f"{base}/facts?after=0")
+
+
+def _gateway_lines(book: str, base: str, key: str, mo: str) -> Iterator[str]:
+    yield "    # a consumer writes, and is answered"
+    yield f'    curl -i "{base}/mo?key={key}&{DEMO_BOOKS[book].try_mo}"'
+    yield "    # a receipt: the answer was delivered (Kannel's type 1), and so it is earned"
+    yield f'    curl -i "{base}/dlr?key={key}&mt={mt_id(book, mo)}&type=1"'
+
+
+def _reading(key: str, where: str) -> str:
+    return f'    curl -H "Authorization: Bearer {key}" "{where}"'
