@@ -201,7 +201,8 @@ def load_rules(environ: Mapping[str, str] = os.environ) -> dict[str, RuleBook]:
     folder = Path(environ.get("OBOLE_SETTINGS") or "settings")
     files = sorted(folder.glob("*.toml"))
     if not files:
-        raise NoBooks(f"no settings of any book in {folder}: one file for each, such as fr.toml")
+        told = "one file for each, such as fr.toml; OBOLE_SETTINGS names another folder"
+        raise NoBooks(f"no settings of any book in {folder.absolute()}: {told}")
     settings = {file.stem: load_settings(file) for file in files}
     return {book: RuleBook(load_pack(one.pack), one) for book, one in settings.items()}
 

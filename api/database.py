@@ -15,6 +15,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from api.embedded import Embedded
+from api.reach import SERVER
 from migrations.roles import APPLICATION
 
 
@@ -63,6 +64,16 @@ def _check(variable: str, url: str) -> None:
 def home(environ: Mapping[str, str] = os.environ) -> Path:
     """Give the folder for what this installation keeps on disk: the embedded server, the keys."""
     return Path(environ.get("OBOLE_HOME") or ".obole")
+
+
+def in_home(environ: Mapping[str, str] = os.environ) -> str:
+    """Say in which home the database is, to go behind `the database`; nothing where it is not."""
+    return "" if environ.get("OBOLE_DATABASE_URL") else f" in the home {home(environ).absolute()}"
+
+
+def is_made(environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether there is a server to ask: one that is named, or one that a home once got."""
+    return bool(environ.get("OBOLE_DATABASE_URL")) or os.path.lexists(home(environ) / SERVER)
 
 
 def as_application(url: str) -> str:

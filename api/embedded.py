@@ -26,7 +26,7 @@ from urllib.parse import quote
 import psycopg
 
 from api.postgres import DURABLE, FLEETING, SETTINGS, Cluster, PostgresFailed
-from api.reach import account_for, server_folder, socket_folder
+from api.reach import SERVER, account_for, server_folder, socket_folder
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Embedded:
             self._home.mkdir(parents=True)
             self._home.chmod(0o755)  # so that, for root, the server's account can pass
         with _only_one_in(self._home):
-            account = account_for(self._home / "postgres")
+            account = account_for(self._home / SERVER)
             self.cluster = Cluster(server_folder(self._home, account), account, self._settings)
         with self._alone():
             self._users = _lock_file(self.cluster.folder / "users")

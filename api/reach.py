@@ -28,6 +28,10 @@ class Account(NamedTuple):
     gid: int
 
 
+SERVER = "postgres"
+"""What a home calls its server's folder, or the link to it."""
+
+
 class Unreachable(Exception):
     """No folder was found that the server's account can enter; set OBOLE_HOME to one."""
 
@@ -67,7 +71,7 @@ def server_folder(home: Path, account: Account | None) -> Path:
 
     Raises: Unreachable when `home` cannot serve and no other place can either.
     """
-    link = home / "postgres"
+    link = home / SERVER
     if link.is_symlink() and not link.exists():
         raise Unreachable(
             f"{link} points to {link.readlink()}, which is gone, and the data with it"

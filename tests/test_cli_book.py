@@ -1,5 +1,6 @@
 """`obole migrate`, `obole book open`, `obole rules show`, and what any command refuses."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,26 @@ class TestProgram:
         assert done.status == 1
         assert "the database is away" in done.err
         assert "Traceback" not in done.err
+
+    @pytest.mark.parametrize(
+        "command", [("status",), ("payouts", "2026-08"), ("work", "--once"), ("findings", "list")]
+    )
+    def test_makes_no_ledger_where_one_is_only_asked(
+        self, tmp_path: Path, command: tuple[str, ...]
+    ) -> None:
+        home = tmp_path / "elsewhere"
+        environ = {"OBOLE_HOME": str(home), "OBOLE_SETTINGS": str(ROOT / "settings")}
+        done = Obole({"PATH": os.environ["PATH"], **environ})(*command)
+        assert done.status == 1
+        assert f"obole: there is no ledger in the home {home}. One made elsewhere" in done.err
+        assert "`obole migrate` makes a new one here" in done.err
+        assert not home.exists()
+
+    def test_names_the_folder_in_which_no_settings_are(self, obole: Obole, tmp_path: Path) -> None:
+        empty = tmp_path / "none"
+        empty.mkdir()
+        done = Obole({**obole.environ, "OBOLE_SETTINGS": str(empty)})("work", "--once")
+        assert f"no settings of any book in {empty}: one file for each" in done.err
 
     def test_that_is_misspelt_is_wrong_usage(self, obole: Obole) -> None:
         assert obole("statsu").status == 2

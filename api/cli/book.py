@@ -9,7 +9,7 @@ from api.books import Books, load_master_key
 from api.cli.desks import migrated_database, rules_of
 from api.cli.show import AsJson, print_json, say
 from api.clock import system_clock
-from api.database import Database
+from api.database import Database, in_home
 from ledger.facts.base import Recorded
 from migrations.runner import migrate as apply_migrations
 from migrations.runner import status
@@ -30,7 +30,7 @@ def migrate(*, as_json: AsJson = False) -> None:
         return
     for file in applied:
         say(f"applied {file}")
-    say(f"the database is at migration {total}" + ("" if applied else ": nothing to do"))
+    say(f"the database{in_home()} is at migration {total}" + ("" if applied else ": nothing to do"))
 
 
 @app.command("open")

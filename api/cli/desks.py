@@ -13,7 +13,7 @@ from psycopg import Connection
 from api.books import load_rules
 from api.cli.refused import CommandRefused
 from api.cli.show import aside
-from api.database import Database
+from api.database import Database, in_home, is_made
 from ledger.log.session import connect
 from ledger.rules.resolve import RuleBook
 from migrations.runner import status
@@ -28,9 +28,14 @@ def migrated_database(*, wait: bool = False) -> Generator[Database]:
     """Give the database, its schema of this code; `wait` for one that is away.
 
     Raises:
-        CommandRefused: it was not migrated, or not lately.
+        CommandRefused: there is none yet, or it was not migrated, or not lately.
         psycopg.OperationalError: it is away.
     """
+    if not is_made():
+        raise CommandRefused(
+            f"there is no ledger{in_home()}. One made elsewhere is found from its own folder, or "
+            "if OBOLE_HOME names its home; `obole migrate` makes a new one here"
+        )
     with Database.open() as database:
         if wait:
             _wait_for(database)
@@ -61,7 +66,7 @@ def refuse_unmigrated(database: Database) -> None:
     pending = status(database.owner_url).pending
     if pending:
         files = ", ".join(migration.file for migration in pending)
-        raise CommandRefused(f"the database lacks {files}: run `obole migrate` first")
+        raise CommandRefused(f"the database{in_home()} lacks {files}: run `obole migrate` first")
 
 
 def rules_of(book: str) -> RuleBook:
@@ -86,7 +91,8 @@ def connection_to(database: Database, book: str) -> Generator[Connection]:
     with connect(database.app_url) as connection:
         if book not in positions.books(connection):
             raise CommandRefused(
-                f"the book {book!r} is not open in this database: `obole book open {book}` does it"
+                f"the book {book!r} is not open in the database{in_home()}: "
+                f"`obole book open {book}` does it"
             )
         yield connection
 
