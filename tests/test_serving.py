@@ -14,6 +14,7 @@ import pytest
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
 from migrations.runner import migrate
+from projections import positions
 from projections.known import PROJECTIONS
 from projections.reading import wait_for
 from tests.support import sold
@@ -152,6 +153,26 @@ class TestApi:
         assert "Traceback" not in done.err
         assert head(database) == 2
 
+    def test_opens_no_book_beside_those_that_somebody_opened(
+        self, obole: Obole, database: TestDatabase
+    ) -> None:
+        assert obole("book", "open", "fr").status == 0
+        with Running(obole, "api", "--port", "0") as api:
+            assert "serving fr at" in api.says("serving fr")
+            assert "never opened: be. `obole book open be` and a restart do" in api.output
+            assert api.stop(signal.SIGTERM) == 0
+        with connect(database.app_url) as connection:
+            assert positions.books(connection) == ["fr"]
+
+    def test_opens_all_books_of_the_settings_where_none_is_open(
+        self, obole: Obole, database: TestDatabase
+    ) -> None:
+        with Running(obole, "api", "--port", "0") as api:
+            assert "serving be, fr at" in api.says("serving")
+            assert api.stop(signal.SIGTERM) == 0
+        with connect(database.app_url) as connection:
+            assert positions.books(connection) == ["be", "fr"]
+
     def test_is_refused_on_a_port_that_is_taken(self, obole: Obole) -> None:
         with Running(obole, "api", "--port", "0") as api:
             api.serves()
@@ -233,6 +254,7 @@ class TestServe:
             serve.serves().says("openapi.json")
             assert f"the DEMONSTRATION catalogue was loaded ({sold.FACTS} facts)" in serve.output
             assert "FICTIONAL" in serve.output
+            assert f"Everything is kept in the home {home}." in serve.output
             keys = dict(re.findall(r"export ([A-Z]+)=(obole_\S+)", serve.output))
             assert list(keys) == ["GATEWAY", "MERCHANT", "FINANCE", "REGULATOR", "ADMIN"]
             assert "Quiz" in serve.get_until(mo(keys["GATEWAY"], "one")).body
@@ -251,7 +273,8 @@ class TestServe:
             assert list(belgian) == list(keys)
             assert serve.get("/v1/books/be/trial-balance", belgian["FINANCE"]).status == 200
             assert serve.get("/v1/books/be/trial-balance", keys["FINANCE"]).status == 404
-            assert serve.get("/v1/books/fr/facts", keys["REGULATOR"]).status == 200
+            for book in ("fr", "be"):
+                assert "charge_captured.v1" in tried(serve, book)
             assert serve.stop(signal.SIGINT) == 0
         assert not (home / "postgres/data/postmaster.pid").exists()
         with Running(obole, "serve", "--port", "0", "--no-keys") as again:
@@ -284,6 +307,21 @@ class TestServe:
             serve.serves().says("projected to position")
             # What both write to has an end only once both have ended.
             assert serve.stop(signal.SIGKILL) == -signal.SIGKILL
+
+
+def tried(serve: Running, book: str) -> str:
+    """Ask all that is proposed for a book, in its order; gives the last answer, the story."""
+    keys = dict(re.findall(r"export (\w+)=(obole_\S+)", serve.output))
+    lines = [line for line in serve.lines if "curl" in line and f"/books/{book}/" in line]
+    assert len(lines) == 5
+    told = ""
+    for line in lines:
+        asked = re.sub(r"\$(\w+)", lambda name: keys[name[1]], line)
+        path = re.search(r"http://[^/]+(/[^\"]+)", asked)
+        bearer = re.search(r"Bearer ([^\"]+)", asked)
+        assert path
+        told = serve.get_until(path[1], bearer[1] if bearer else "").body
+    return told
 
 
 def children(pid: int) -> list[int]:

@@ -5,6 +5,7 @@ import logging
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -21,7 +22,10 @@ from api.database import Database
 from api.gateways import load_gateways
 from api.running import until_stopped
 from api.serving import Setup, listen, loop_factory, serve
+from ledger.log.session import connect
+from ledger.rules.resolve import RuleBook
 from migrations.runner import migrate
+from projections import positions
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +46,7 @@ def host_api(address: Address, metrics: str | None = None) -> None:
     log_to_stderr()
     rules = load_rules()
     with _listener(address) as listener, migrated_database(wait=True) as database:
+        rules = _opened(database.app_url, rules)
         master = load_master_key(database.app_url)
 
         async def ready(books: Books) -> None:
@@ -56,6 +61,18 @@ def host_api(address: Address, metrics: str | None = None) -> None:
                 lambda stop: serve(setup, listener, stop, ready, told.wrap), loop=loop_factory()
             )
     aside("stopped serving")
+
+
+def _opened(url: str, rules: Mapping[str, RuleBook]) -> Mapping[str, RuleBook]:
+    """Give the books that somebody opened; where nobody opened any, all of them, to be opened."""
+    with connect(url) as connection:
+        known = positions.books(connection)
+    if never := [book for book in rules if known and book not in known]:
+        told = ", ".join(f"`obole book open {book}`" for book in never)
+        aside(
+            f"not served, for they were never opened: {', '.join(never)}. {told} and a restart do"
+        )
+    return {book: one for book, one in rules.items() if book not in never}
 
 
 def host_all(address: Address, metrics: str | None = None, *, empty: bool, keys: bool) -> None:

@@ -28,9 +28,10 @@ def api(
     public_url: PublicUrl = None,
     metrics: Metrics = None,
 ) -> None:
-    """Serve the HTTP API of all books until Ctrl-C.
+    """Serve the HTTP API of all books that are open, until Ctrl-C.
 
-    `obole work` goes beside it.
+    Where none is open yet, those of the settings are opened. `obole work`
+    goes beside it.
     """
     from api.cli.hosting import Address, host_api  # noqa: PLC0415 - see above
 
