@@ -1,11 +1,14 @@
 """What a message that was decided elsewhere stops and lifts, and what is recorded of it."""
 
+import msgspec
 import pytest
 
 from api.importing.elsewhere import imported
 from ledger.commands.imported import import_all
 from ledger.commands.notices import send_notice
+from ledger.decisions.finding import finding_id
 from ledger.decisions.refusals import ConflictingDuplicate
+from ledger.facts import catalogue as entries
 from ledger.facts.base import Fact
 from ledger.facts.charges import ChargeCaptured
 from ledger.facts.consent import OptedOut, OptOutLifted
@@ -20,12 +23,13 @@ from ledger.facts.traffic import (
     MoReceived,
     MtEmitted,
 )
+from ledger.words import derived_id
 from tests.support.belgium import SUBSCRIBED
-from tests.support.book import ORIGIN, Book, in_memory
-from tests.support.builders import NOON, ON_ACCEPTED, ON_DELIVERED, mo
+from tests.support.book import FRENCH, ORIGIN, Book, ChangedRules, in_memory
+from tests.support.builders import BOOK, NOON, ON_ACCEPTED, ON_DELIVERED, OPENING, mo
 from tests.support.given import given, some
 from tests.support.subscribers import subscriber
-from tests.support.told import MO, QUIZ, charged, exchange, findings, only, told
+from tests.support.told import MO, QUIZ, capped, charged, exchange, findings, only, told
 
 NO_SALE = {"match": None, "charges": [], "receipts": [], "mt": None}
 STOPPED = {**NO_SALE, "stopped": True}
@@ -224,3 +228,69 @@ class TestToldOtherwise:
         found = book.facts(FindingOpened)
         assert findings(book) == ["told_otherwise"] * 2
         assert len({one.subject for one in found}) == 2
+
+
+class TestRecorded:
+    """All that is kept of a telling, field by field."""
+
+    def test_of_a_sale_names_the_message_and_what_was_sold(self) -> None:
+        book = given(told(text="JEU 42")).book
+        fact, message = only(book, ExchangeImported), only(book, MoReceived)
+        same = ("mo", "gateway", "consumer", "short_code", "operator", "test", "occurred_at")
+        for name in same:
+            assert getattr(fact, name) == getattr(message, name), name
+        assert (fact.keyword, fact.merchant, fact.service) == ("JEU", "ludotel", "quiz")
+        assert (fact.unmatched, fact.stopped) == (None, False)
+
+    def test_of_none_says_why(self) -> None:
+        story = told(match=None, unmatched="unknown_keyword", charges=[], receipts=[])
+        fact = only(given(story).book, ExchangeImported)
+        assert (fact.keyword, fact.merchant, fact.service) == (None, None, None)
+        assert (fact.unmatched, fact.charges) == ("unknown_keyword", ())
+
+    def test_of_a_number_for_testing_says_so_of_everything(self) -> None:
+        book = given(told()).book
+        consumer = only(book, MoReceived).consumer
+        book.add(
+            entries.TestNumberDeclared(consumer=consumer, label="ours", effective_from=OPENING)
+        )
+        book.run(book.desk.refresh())
+        before = len(book.rows)
+        match = QUIZ | {"service": "nobody"}
+        given(
+            told(id="m-2", match=match, charges=[]),
+            told(id="m-3", text="STOP", **STOPPED),
+            told(id="m-4", sent_at=LATER),
+            book=book,
+        )
+        facts = [one.fact for one in book.recorded[before:]]
+        assert {type(fact).__name__ for fact in facts} >= {
+            *("ExchangeImported", "FindingOpened", "OptedOut", "KeywordMatched", "MtEmitted")
+        }
+        for fact in facts:
+            said = getattr(fact, "ref", fact)
+            assert getattr(said, "test", True), fact
+
+    def test_otherwise_is_found_by_what_was_told_and_of_which_message(self) -> None:
+        released = told(charges=[charged("released")], receipts=[])
+        name = only(given(released).book, ExchangeImported).told
+        book = given(told()).book
+        given(book=book).when(released).refused(ConflictingDuplicate)
+        found = only(book, FindingOpened)
+        assert found.finding == finding_id(BOOK, "told_otherwise", derived_id(MO, name))
+        assert (found.mo, found.charge) == (MO, None)
+
+
+class TestRestsOn:
+    """What is judged by facts that a message of our own would not have asked for."""
+
+    def test_a_cap_counts_though_the_message_names_nothing_here(self) -> None:
+        story = told(id="m-2", text="INCONNU")
+        assert findings(given(told(), story, book=capped()).book) == ["billed_above_cap"]
+
+    def test_a_stop_of_what_was_last_bought_knows_what_that_was(self) -> None:
+        stop = msgspec.structs.replace(FRENCH.at(NOON).stop, bare="service")
+        book = in_memory(rules=ChangedRules(stop=stop))
+        given(mo("VOTE 1", gateway_message_id="m-0"), book=book)
+        given(told(text="INCONNU", **STOPPED), book=book)
+        assert only(book, OptedOut).service == "vote"
