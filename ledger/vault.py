@@ -11,6 +11,7 @@ import hmac
 import os
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -18,9 +19,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.facts.base import ContentKind, Sealed
+from ledger.words import framed, framed_often
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+_DRAWN_AT_A_TIME = 1_024
+_CIPHERS_KEPT = 8_192
+"""Some batches' worth: a message's texts are sealed one after another under the same key."""
 
 
 class DataKeyId(NamedTuple):
@@ -90,7 +95,7 @@ class FileMasterKey:
 
     def wrap(self, secret: bytes, context: str) -> bytes:
         """Encrypt under the master key."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = _draw(_NONCES, NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, secret, context.encode())
 
     def unwrap(self, wrapped: bytes, context: str) -> bytes:
@@ -100,7 +105,7 @@ class FileMasterKey:
 
 def new_data_key() -> bytes:
     """Draw a data key."""
-    return os.urandom(KEY_BYTES)
+    return _draw(_KEYS, KEY_BYTES)
 
 
 def utc_month(at: datetime) -> str:
@@ -122,7 +127,8 @@ def sender_form(kind: str, sender: str) -> str:
 
 def pseudonym(key: bytes, version: int, *named: str) -> str:
     """Name a consumer by HMAC of the book, kind, scope and value in `named`."""
-    return f"{version}_{_hmac(key, *named)}"
+    *often, own = named
+    return f"{version}_{_hmac(key, framed_often(*often) + framed(own))}"
 
 
 def fingerprint(data_key: bytes, sender: str, short_code: str, text: str) -> str:
@@ -130,7 +136,8 @@ def fingerprint(data_key: bytes, sender: str, short_code: str, text: str) -> str
 
     By the sender and not the pseudonym, whose scope may have changed when it comes again.
     """
-    return _hmac(_hmac(data_key, "fingerprint").encode(), sender, short_code, text)
+    own = _hmac(data_key, _FOR_FINGERPRINTS).encode()
+    return _hmac(own, framed(sender, short_code, text))
 
 
 def seal(data_key: bytes, key_id: DataKeyId, fact: str, text: str) -> Sealed:
@@ -138,8 +145,8 @@ def seal(data_key: bytes, key_id: DataKeyId, fact: str, text: str) -> Sealed:
 
     `fact` is the fact's id, which follows from its book too.
     """
-    nonce = os.urandom(NONCE_BYTES)
-    box = AESGCM(data_key).encrypt(nonce, text.encode(), fact.encode())
+    nonce = _draw(_NONCES, NONCE_BYTES)
+    box = _cipher(data_key).encrypt(nonce, text.encode(), fact.encode())
     return Sealed(month=key_id.month, kind=key_id.kind, box=nonce + box)
 
 
@@ -149,7 +156,7 @@ def unseal(data_key: bytes, fact: str, sealed: Sealed) -> str:
     Raises:
         WrongKey: the key is not the one that sealed it, or the fact is another.
     """
-    return _open(AESGCM(data_key), sealed.box, fact).decode()
+    return _open(_cipher(data_key), sealed.box, fact).decode()
 
 
 def _open(cipher: AESGCM, box: bytes, context: str) -> bytes:
@@ -159,7 +166,39 @@ def _open(cipher: AESGCM, box: bytes, context: str) -> bytes:
         raise WrongKey(f"what was sealed for {context} does not open") from None
 
 
-def _hmac(key: bytes, *parts: str) -> str:
-    """Give 128 bits of HMAC-SHA-256 in hexadecimal, each part preceded by its length."""
-    message = b"".join([b"%d:%b" % (len(part), part) for part in map(str.encode, parts)])
-    return hmac.digest(key, message, "sha256").hex()[:32]
+def _hmac(key: bytes, message: str) -> str:
+    """Give 128 bits of HMAC-SHA-256 in hexadecimal; the message is made of framed parts."""
+    return hmac.digest(key, message.encode(), "sha256").hex()[:32]
+
+
+_FOR_FINGERPRINTS = framed("fingerprint")
+
+
+@lru_cache(maxsize=_CIPHERS_KEPT)
+def _cipher(data_key: bytes) -> AESGCM:
+    return AESGCM(data_key)
+
+
+_NONCES: list[bytes] = []
+_KEYS: list[bytes] = []
+"""Drawn beforehand, since asking the system each time takes longer than to seal."""
+
+
+def _draw(drawn: list[bytes], size: int) -> bytes:
+    """Give random bytes that nobody was given before, in this process or another."""
+    try:
+        return drawn.pop()  # one step, whichever thread takes it
+    except IndexError:
+        block = os.urandom(size * _DRAWN_AT_A_TIME)
+    fresh = [block[at : at + size] for at in range(0, len(block), size)]
+    own = fresh.pop()
+    drawn += fresh
+    return own
+
+
+def _forget_drawn() -> None:
+    _NONCES.clear()
+    _KEYS.clear()
+
+
+os.register_at_fork(after_in_child=_forget_drawn)

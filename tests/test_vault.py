@@ -1,7 +1,9 @@
 """The vault: the master key's file, pseudonyms, fingerprints, and what is sealed."""
 
+import os
 import stat
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -166,6 +168,32 @@ class TestPseudonym:
     def test_is_what_it_always_was(self) -> None:
         # HMAC-SHA-256 under 00 01 … 1f of `2:fr5:alias5:208017:group-a7:alias-1`, its first half.
         assert pseudonym(KEY, 1, *self.NAMED) == "1_6cb840cd9eaa7fe4d1672d6249ce1244"
+
+
+class TestDrawn:
+    """What is drawn at random, many at a time."""
+
+    MANY = 5_000
+
+    def test_comes_once_whichever_thread_asks(self) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            drawn = [threads.submit(new_data_key) for _ in range(self.MANY)]
+        keys = [one.result() for one in drawn]
+        assert len({*keys}) == self.MANY
+        assert {len(key) for key in keys} == {32}
+
+    def test_seals_under_another_nonce_each_time(self) -> None:
+        nonces = {seal(KEY, KEY_ID, FACT, "JEU").box[:12] for _ in range(self.MANY)}
+        assert len(nonces) == self.MANY
+
+    def test_comes_once_on_both_sides_of_a_fork(self) -> None:
+        new_data_key()  # some are drawn that both sides know of
+        ours, theirs = os.pipe()
+        if (child := os.fork()) == 0:
+            os.write(theirs, new_data_key())
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert os.read(ours, 32) not in {new_data_key() for _ in range(self.MANY)}
 
 
 class TestFingerprint:

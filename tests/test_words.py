@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.words import derived_id, instant_text, local_day
+from ledger.words import derived_among, derived_id, framed, instant_text, local_day
 
 PARTS = st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=4)
 
@@ -31,6 +31,13 @@ class TestDerivedId:
     )
     def test_keeps_parts_apart(self, one: tuple[str, ...], other: tuple[str, ...]) -> None:
         assert derived_id(*one) != derived_id(*other)
+
+    @given(PARTS, st.text(st.characters(exclude_categories=["Cs"])), PARTS)
+    def test_is_the_same_where_one_part_alone_is_new(
+        self, before: list[str], part: str, after: list[str]
+    ) -> None:
+        given_whole = derived_id(*before, part, *after)
+        assert derived_among(framed(*before), part, framed(*after)) == given_whole
 
 
 class TestInstantText:

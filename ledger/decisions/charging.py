@@ -23,7 +23,7 @@ from ledger.facts.charges import (
 )
 from ledger.money import FixedAmount, ImpossibleSplit, Rate, Waterfall, split
 from ledger.rules.inforce import CaptureNotSet, CodeRange, Rules, TaxRateUnknown
-from ledger.words import LocalDay, derived_id, local_day
+from ledger.words import LocalDay, derived_among, framed_often, local_day
 
 _NOT_SAID = "unknown"
 """No category of any pack, so that what a pack does not say has no rate and is refused."""
@@ -71,7 +71,7 @@ class Purchase(NamedTuple):
 @lru_cache(maxsize=4_096)
 def charge_id(book: str, cause: str, leg: Leg) -> str:
     """Give the id of what a message, or a cycle of a subscription, is charged on one leg."""
-    return derived_id(book, "charge", cause, leg)
+    return derived_among(framed_often(book, "charge"), cause, framed_often(leg))
 
 
 class Terms(NamedTuple):

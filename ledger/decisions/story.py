@@ -23,7 +23,7 @@ from ledger.facts.traffic import (
 )
 from ledger.rules.inforce import Rules
 from ledger.texts import segments
-from ledger.words import derived_id
+from ledger.words import derived_among, framed_often
 
 
 class Mo(NamedTuple):
@@ -62,13 +62,14 @@ class Known(NamedTuple):
 @lru_cache(maxsize=4_096)
 def mo_id(book: str, gateway: str, gateway_message_id: str, day: str = "") -> str:
     """Give the id of an MO; `day` is its UTC day where the gateway's ids come again."""
-    return derived_id(book, "mo", gateway, gateway_message_id, day)
+    head = framed_often(book, "mo", gateway)
+    return derived_among(head, gateway_message_id, framed_often(day))
 
 
 @lru_cache(maxsize=4_096)
 def mt_id(book: str, cause: str) -> str:
     """Give the id of the answer to a message."""
-    return derived_id(book, "mt", cause, "answer", 0)
+    return derived_among(framed_often(book, "mt"), cause, framed_often("answer", 0))
 
 
 def alike(fact: Fact, others: Iterable[Fact]) -> int:

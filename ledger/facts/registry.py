@@ -27,7 +27,7 @@ from ledger.facts import (
 from ledger.facts.base import Draft, Fact, Recorded, Sealed
 from ledger.facts.tags import tags_of
 from ledger.log.rows import Row, StoredRow
-from ledger.words import derived_id
+from ledger.words import derived_among, framed_often
 
 F = TypeVar("F", bound=Fact)
 Upcaster = Callable[[Any], Fact]
@@ -77,7 +77,8 @@ def stored_name(fact: type[Fact]) -> str:
 @lru_cache(maxsize=4096)
 def fact_id(book_name: str, fact: type[Fact], subject: str, n: int = 0) -> str:
     """Give the id of a fact: it follows from the book, the type, the subject and `n`."""
-    return derived_id(book_name, stored_name(fact), subject, n)
+    head = framed_often(book_name, stored_name(fact))
+    return derived_among(head, subject, framed_often(n))
 
 
 class Registry:
