@@ -8,7 +8,6 @@ it remembered would else seal texts that nobody can open once it has ended.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import LiteralString, cast
 
 from psycopg import AsyncConnection
@@ -49,9 +48,9 @@ SELECT set_config('synchronous_commit', 'on', TRUE), set_config('enable_seqscan'
 # read all of them for each one wanted. What is written as `IS TRUE` keeps it from the index by age,
 # where a month's keys all lie together, and so does the order, which that index does not have.
 SELECT_DATA_KEYS: LiteralString = """
-SELECT wanted.consumer, to_char(wanted.month, 'YYYY-MM'), wanted.kind, found.wrapped
+SELECT wanted.n, found.wrapped
 FROM unnest(%(consumers)s::text[], %(months)s::date[], %(kinds)s::text[])
-    AS wanted (consumer, month, kind)
+    WITH ORDINALITY AS wanted (consumer, month, kind, n)
 CROSS JOIN LATERAL (
     SELECT data_keys.wrapped
     FROM data_keys
@@ -164,7 +163,7 @@ class Keyring:
         if missing:
             async with self._pool.connection() as connection:
                 await connection.execute(SET_FOR_KEYS)
-                self._remember(await self._select(connection, missing))
+                self._remember(await self._select(connection, missing, {}))
         found = {one: self._recall(one) for one in wanted}
         return {one: key for one, key in found.items() if key is not None}
 
@@ -199,34 +198,42 @@ class Keyring:
         wanted = sorted(waiting)
         async with self._pool.connection() as connection:
             await connection.execute(SET_FOR_KEYS)
-            fresh = [self._wrap(new_data_key(), _context(one)) for one in wanted]
-            await connection.execute(INSERT_DATA_KEYS, {**self._columns(wanted), "wrapped": fresh})
+            new = [new_data_key() for _ in wanted]
+            fresh = [self._wrap(key, _context(one)) for key, one in zip(new, wanted, strict=True)]
+            values = self._columns(wanted) | {"wrapped": _bytea_array(fresh)}
+            await connection.execute(INSERT_DATA_KEYS, values)
             homes = {one.consumer: home for one in wanted if (home := waiting[one]) is not None}
             sealed = [self._wrap(text.encode(), f"address/{who}") for who, text in homes.items()]
-            await connection.execute(
-                INSERT_ADDRESSES, {"book": self._book, "consumers": list(homes), "sealed": sealed}
-            )
-            found = await self._select(connection, wanted)
+            consumers, texts = _text_array(homes), _bytea_array(sealed)
+            values = {"book": self._book, "consumers": consumers, "sealed": texts}
+            await connection.execute(INSERT_ADDRESSES, values)
+            # Nearly every key is the one just made, which need not be opened again.
+            found = await self._select(connection, wanted, dict(zip(fresh, new, strict=True)))
         self._remember(found)
         return found
 
     async def _select(
-        self, connection: AsyncConnection[tuple[object, ...]], wanted: list[DataKeyId]
+        self,
+        connection: AsyncConnection[tuple[object, ...]],
+        wanted: list[DataKeyId],
+        opened: Mapping[bytes, bytes],
     ) -> dict[DataKeyId, bytes]:
-        cursor = await connection.execute(SELECT_DATA_KEYS, self._columns(wanted))
+        """Read keys; `opened` are some of them by what they are wrapped as."""
+        cursor = await connection.execute(SELECT_DATA_KEYS, self._columns(wanted), binary=True)
         found: dict[DataKeyId, bytes] = {}
-        by_name = {(one.consumer, one.month, str(one.kind)): one for one in wanted}
-        for consumer, month, kind, wrapped in await cursor.fetchall():
-            one = by_name[str(consumer), str(month), str(kind)]
-            found[one] = self._unwrap(wrapped, _context(one))
+        for number, wrapped in await cursor.fetchall():
+            assert isinstance(number, int)
+            assert isinstance(wrapped, bytes)
+            one = wanted[number - 1]
+            found[one] = opened.get(wrapped) or self._unwrap(wrapped, _context(one))
         return found
 
     def _columns(self, wanted: list[DataKeyId]) -> dict[str, object]:
         return {
             "book": self._book,
-            "consumers": [one.consumer for one in wanted],
-            "months": [date.fromisoformat(f"{one.month}-01") for one in wanted],
-            "kinds": [one.kind for one in wanted],
+            "consumers": _text_array(one.consumer for one in wanted),
+            "months": _text_array(f"{one.month}-01" for one in wanted),
+            "kinds": _text_array(one.kind for one in wanted),
         }
 
     def _found(self, one: DataKeyId, found: dict[DataKeyId, bytes]) -> bool:
@@ -257,3 +264,14 @@ class Keyring:
 
 def _context(one: DataKeyId) -> str:
     return f"{one.consumer}/{one.month}/{one.kind}"
+
+
+# Written as PostgreSQL reads them, which is several times as quick as having each converted.
+def _text_array(words: Iterable[str]) -> str:
+    """Write words of the ledger's own, none of which needs quotes."""
+    return f"{{{','.join(words)}}}"
+
+
+def _bytea_array(values: Iterable[bytes]) -> str:
+    written = '","'.join([f"\\\\x{value.hex()}" for value in values])
+    return f'{{"{written}"}}' if written else "{}"
