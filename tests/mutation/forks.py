@@ -9,7 +9,7 @@ import os
 import select
 import signal
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import _lru_cache_wrapper, cache
@@ -24,11 +24,17 @@ import pytest
 from tests.mutation.mutants import Mutant, codes_of
 from tests.support import database
 
-SURVIVED, NOT_ONE = -1, -2
-"""What a fork answers if no test failed, or if the change is none; otherwise the test's number."""
-SILENT = -3
+FAILED, SURVIVED, NOT_ONE = -1, -2, -3
+"""What a fork says at its end: a test failed, none did, or the change is none.
+
+Before each test it says that test's number.
+"""
+SILENT = -4
 """The fork ended without an answer."""
-ANSWER = struct.Struct("i")
+WORD = struct.Struct("i")
+LEAST_SECONDS = 6.0
+TIMES = 6
+"""A test may take this many times as long as it took before, and `LEAST_SECONDS` beside that."""
 
 
 class Trial(NamedTuple):
@@ -36,24 +42,46 @@ class Trial(NamedTuple):
 
     mutant: Mutant
     tests: Sequence[int]
-    seconds: float
-    """How long the fork may take."""
 
 
 class Tried(NamedTuple):
-    """What came of a trial."""
+    """What came of a trial, and the last test that was begun."""
 
     trial: Trial
     answer: int
+    last: int | None
     timed_out: bool
 
 
 @dataclass
 class _Child:
-    trial: Trial
+    """A fork that runs tests, each of which has its own time."""
+
     pid: int
     reader: int
     until: float
+    last: int | None = None
+
+    def hear(self, seconds: Mapping[int, float]) -> int | None:
+        """Take in one word; none if that was only the number of the next test."""
+        said = os.read(self.reader, WORD.size)
+        if len(said) < WORD.size:
+            return SILENT
+        (word,) = WORD.unpack(said)
+        if word < 0:
+            return word
+        self.last = word
+        self.until = monotonic() + LEAST_SECONDS + TIMES * seconds.get(word, 0)
+        return None
+
+    def end(self) -> None:
+        """Let neither it nor what it began go on."""
+        os.close(self.reader)
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
 
 
 class Only:
@@ -115,76 +143,85 @@ def functions_of(paths: Iterable[str], root: Path) -> Mapping[tuple[str, str, in
 
 
 class Forks:
-    """Runs trials, some at once."""
+    """Runs trials, some at once; `seconds` is how long each test took."""
 
-    def __init__(self, items: Sequence[pytest.Item], root: Path, paths: Iterable[str]) -> None:
+    def __init__(
+        self,
+        items: Sequence[pytest.Item],
+        seconds: Mapping[int, float],
+        root: Path,
+        paths: Iterable[str],
+    ) -> None:
         self._items = items
+        self._seconds = seconds
         self._functions = functions_of(paths, root)
         self._root = root
-        self._children: dict[int, _Child] = {}
+        self._children: dict[int, tuple[Trial, _Child]] = {}
         gc.collect()
         gc.freeze()
 
     def failing(self) -> set[int]:
-        """Run every test in one fork with nothing changed: the control. Gives those that fail."""
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            self._be_apart()
-            for number, item in enumerate(self._items):
-                if not run_test(item):
-                    os.write(writer, ANSWER.pack(number))
-            os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader, "rb") as answers:
-            said = answers.read()
-        os.waitpid(pid, 0)
-        return {number for (number,) in ANSWER.iter_unpack(said)}
+        """Run every test with nothing changed: the control. Gives those that fail or hang."""
+        failing: set[int] = set()
+        left = [*self._seconds]
+        while left:
+            child = self._fork(lambda say, left=left: self._run_all(left, say))
+            answer = None
+            while answer in {None, FAILED} and self._ready([child]):
+                answer = child.hear(self._seconds)
+                if answer == FAILED and child.last is not None:
+                    failing.add(child.last)
+            child.end()
+            if answer == SURVIVED or child.last is None:
+                break
+            failing.add(child.last)  # It hung, or ended the fork.
+            left = left[left.index(child.last) + 1 :]
+        return failing
 
     def run(self, trials: Iterator[Trial], workers: int) -> Iterator[Tried]:
         """Try each, at most `workers` at a time, and tell of it as it ends."""
         for trial in trials:
-            self._begin(trial)
+            child = self._fork(lambda say, trial=trial: self._answer(trial, say))
+            self._children[child.reader] = trial, child
             if len(self._children) >= workers:
                 yield from self._ended()
         while self._children:
             yield from self._ended()
 
-    def _begin(self, trial: Trial) -> None:
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            self._live(trial, writer)
-        os.close(writer)
-        self._children[reader] = _Child(trial, pid, reader, monotonic() + trial.seconds)
-
     def _ended(self) -> Iterator[Tried]:
         """Wait for one at least to end, or to be over its time."""
-        first = min(child.until for child in self._children.values())
-        ready, _, _ = select.select([*self._children], [], [], max(0.0, first - monotonic()))
-        late = [one for one, child in self._children.items() if child.until <= monotonic()]
-        for reader in ready or late:
-            yield self._end(self._children.pop(reader), timed_out=reader not in ready)
+        ended: list[Tried] = []
+        while not ended:
+            ready = self._ready([child for _, child in self._children.values()])
+            for trial, child in [*self._children.values()]:
+                answer = child.hear(self._seconds) if child.reader in ready else None
+                late = child.reader not in ready and child.until <= monotonic()
+                if answer is not None or late:
+                    child.end()
+                    del self._children[child.reader]
+                    ended.append(Tried(trial, SILENT if late else answer or 0, child.last, late))
+        yield from ended
 
-    def _end(self, child: _Child, *, timed_out: bool) -> Tried:
-        said = b"" if timed_out else os.read(child.reader, ANSWER.size)
-        os.close(child.reader)
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        with suppress(ProcessLookupError):
-            os.kill(child.pid, signal.SIGKILL)
-        os.waitpid(child.pid, 0)
-        answer = ANSWER.unpack(said)[0] if len(said) == ANSWER.size else SILENT
-        return Tried(child.trial, answer, timed_out)
+    @staticmethod
+    def _ready(children: Sequence[_Child]) -> list[int]:
+        """Wait until one says something, or is over its time: then none may be given."""
+        first = min(child.until for child in children)
+        readers = [child.reader for child in children]
+        return select.select(readers, [], [], max(0.0, first - monotonic()))[0]
 
-    def _live(self, trial: Trial, writer: int) -> None:
-        """Be the fork: never returns."""
+    def _fork(self, live: Callable[[Callable[[int], object]], int]) -> _Child:
+        """Begin a fork, which says what `live` says, and at the end what that gives."""
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(writer)
+            return _Child(pid, reader, monotonic() + LEAST_SECONDS)
         answer = SILENT
         try:
             self._be_apart()
-            answer = self._answer(trial)
+            answer = live(lambda word: os.write(writer, WORD.pack(word)))
         finally:
-            os.write(writer, ANSWER.pack(answer))
+            os.write(writer, WORD.pack(answer))
             os._exit(0)
 
     def _be_apart(self) -> None:
@@ -193,12 +230,20 @@ class Forks:
         database._numbers = count(os.getpid() * 1000)  # noqa: SLF001 - names of the fork's own
         empty_caches()
 
-    def _answer(self, trial: Trial) -> int:
+    def _run_all(self, tests: Sequence[int], say: Callable[[int], object]) -> int:
+        for number in tests:
+            say(number)
+            if not run_test(self._items[number]):
+                say(FAILED)
+        return SURVIVED
+
+    def _answer(self, trial: Trial, say: Callable[[int], object]) -> int:
         if not self._put_in_place(trial.mutant):
             return NOT_ONE
         for number in trial.tests:
+            say(number)
             if not run_test(self._items[number]):
-                return number
+                return FAILED
         return SURVIVED
 
     def _put_in_place(self, mutant: Mutant) -> bool:

@@ -13,8 +13,8 @@ import libcst as cst
 from libcst import metadata
 from mutmut.mutation.mutators import mutation_operators
 
-LEFT_ALONE = {"len", "isinstance", "assert_never"}
-"""Calls that mutmut leaves alone, and the one that the type checker proves is never reached."""
+LEFT_ALONE = {"len", "isinstance", "assert_never", "AssertionError"}
+"""Calls that mutmut leaves alone, and those that are never reached unless there is a bug."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,17 @@ class _Visitor(cst.CSTVisitor):
         for kind, operator in mutation_operators:
             if isinstance(node, kind):
                 for changed in operator(node):
-                    self._keep(node, changed)
+                    if self._said(changed) != self._said(node):
+                        self._keep(node, changed)
+
+    def _said(self, node: cst.CSTNode) -> object:
+        """Give what a call says but for `strict`, which only asserts; of another node, itself."""
+        if not isinstance(node, cst.Call):
+            return id(node)
+        said = [one for one in node.args if not _is_strict(one)]
+        return [
+            self._module.code_for_node(one) for one in (node.func, *(one.value for one in said))
+        ]
 
     def _keep(self, node: cst.CSTNode, changed: cst.CSTNode) -> None:
         if isinstance(node, cst.Match):
@@ -153,8 +163,14 @@ class _Visitor(cst.CSTVisitor):
         return None if "assert_never(" in self._source[start:end] else (start, end)
 
 
+def _is_strict(node: cst.Arg) -> bool:
+    return node.keyword is not None and node.keyword.value == "strict"
+
+
 def _is_left_alone(node: cst.CSTNode) -> bool:
     match node:
+        case cst.Arg():
+            return _is_strict(node)
         case cst.Annotation() | cst.Decorator() | cst.Param():
             return True
         case cst.Call(func=cst.Name(value=name)):

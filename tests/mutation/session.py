@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.report import Kind, Outcome
 
 NEEDS_A_SERVER = {"server", "durable_server", "lone_database", "obole_home"}
-OF_THE_LOG = "test_log_"
+OF_THE_LOG = ("test_log_", "test_archive.py", "test_archive_raced")
 LATEST_KILLERS = 8
 """How many tests that killed a function's other mutants are tried first."""
 
@@ -62,6 +62,7 @@ class Mutating:
         """Tests that fail without any mutant; they are left out."""
         self._plan, self._say = plan, say
         self._killers: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._kills: dict[str, Counter[int]] = defaultdict(Counter)
 
     def pytest_configure(self) -> None:
         """Draw the same examples each time; a test runs in its session and again in a fork."""
@@ -91,7 +92,7 @@ class Mutating:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """See what each test covers, then try each mutant."""
         covered = self._see(session.items)
-        forks = Forks(session.items, self._plan.root, self._plan.paths)
+        forks = Forks(session.items, covered.seconds, self._plan.root, self._plan.paths)
         self._leave_out(forks.failing(), session.items, covered)
         trials = self._trials(session.items, covered)
         for number, tried in enumerate(forks.run(trials, self._plan.workers), start=1):
@@ -161,10 +162,16 @@ class Mutating:
     def _trial(
         self, mutant: Mutant, tests: set[int], places: Sequence[int], seconds: dict[int, float]
     ) -> Trial:
-        """Order the tests: what killed this function's others, then one of each, the quickest."""
+        """Order the tests: what killed this function's others, then this file's, then any.
+
+        Of those that killed as many, one of each comes first, and the quickest of them.
+        """
         killers = self._killers[mutant.path, mutant.function][-LATEST_KILLERS:][::-1]
         first = [one for one in killers if one in tests]
-        rest = sorted(tests - set(first), key=lambda one: (places[one], seconds[one]))
+        kills = self._kills[mutant.path]
+        rest = sorted(
+            tests - set(first), key=lambda one: (-min(kills[one], 3), places[one], seconds[one])
+        )
         chosen: list[int] = []
         spent = 0.0
         for one in [*first, *rest]:
@@ -172,22 +179,25 @@ class Mutating:
                 continue
             chosen.append(one)
             spent += seconds[one]
-        return Trial(mutant, chosen, 5 + 4 * spent)
+        return Trial(mutant, chosen)
 
     def _judge(self, tried: Tried) -> None:
-        mutant, answer = tried.trial.mutant, tried.answer
-        if answer == NOT_ONE:
+        mutant = tried.trial.mutant
+        if tried.answer == NOT_ONE:
             return
-        if answer >= 0:
-            killers = self._killers[mutant.path, mutant.function]
-            killers[:] = [*(one for one in killers if one != answer), answer]
+        if tried.last is None:
+            raise LookupError(mutant.name)
         kind = (
             Kind.TIMED_OUT
             if tried.timed_out
             else Kind.SURVIVED
-            if answer == SURVIVED
+            if tried.answer == SURVIVED
             else Kind.KILLED
         )
+        if kind is not Kind.SURVIVED:
+            self._kills[mutant.path][tried.last] += 1
+            killers = self._killers[mutant.path, mutant.function]
+            killers[:] = [*(one for one in killers if one != tried.last), tried.last]
         self.outcomes.append(Outcome(mutant, kind, ""))
 
 
