@@ -1,5 +1,8 @@
 """The program `obole`: its commands put together, and what they refuse told in one place."""
 
+import signal
+from typing import NoReturn
+
 import typer
 
 from api.cli import (
@@ -31,6 +34,7 @@ from api.cli.refused import told
 app = typer.Typer(
     name="obole",
     help="An event-sourced billing ledger for premium SMS.",
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -69,8 +73,24 @@ app.add_typer(simulate.app, name="simulate", rich_help_panel=SEE)
 
 
 def run() -> None:
-    """Carry out the command line that this process was started with."""
+    """Carry out the command line that this process was started with.
+
+    A polite kill ends it in good order: a server or process that it started does not stay behind.
+    Commands that run until somebody wants an end take their signals over.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # and not ignored, as nohup has it
+            signal.signal(number, _end)
     told(lambda: app(prog_name="obole"))
+
+
+def _end(number: int, _: object) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(_SIGNALLED + number)
+
+
+_SIGNALLED = 128
+"""What shells add to a signal's number for the status of what it ended."""
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ Rate = Annotated[int, typer.Option(min=1, help="Messages an hour, on average.")]
 Messages = Annotated[int | None, typer.Option(min=1, help="How many messages, instead of --rate.")]
 Book = Annotated[str | None, typer.Option("--book", help="fr or be; both by default.")]
 Out = Annotated[Path, typer.Option("--out", help="The folder that it is written into.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Write over a market of the same book in the folder.")
+]
 _OUT = Path("market")
 _WAYS = ("import", "live", "rebuild")
 _HOURS = 24
@@ -46,12 +49,15 @@ def simulate_market(  # noqa: PLR0913, PLR0917 - each is an option of the comman
     book: Book = None,
     out: Out = _OUT,
     *,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a market into a folder."""
     if context.invoked_subcommand is not None:
         return
-    made = _made(_wanted(seed, days, rate, messages, book), load_rules(), out)
+    wanted = _wanted(seed, days, rate, messages, book)
+    _refuse_written(wanted, out, force=force)
+    made = _made(wanted, load_rules(), out)
     if as_json:
         print_json({name: str(files.lines) for name, files in made.items()})
         return
@@ -100,6 +106,7 @@ def prove(  # noqa: PLR0913 - each is an option of the command
         str, typer.Option(help="Which of import, live and rebuild, with commas between.")
     ] = "import,live,rebuild",
     *,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Play a market in every way and compare everything with everything.
@@ -108,8 +115,9 @@ def prove(  # noqa: PLR0913 - each is an option of the command
     its own in the folder. `--messages` is the sum over the books.
     """
     taken = _taken(ways)
-    rules = load_rules()
-    made = _made(_wanted(seed, days, 0, messages, book), rules, out)
+    wanted, rules = _wanted(seed, days, 0, messages, book), load_rules()
+    _refuse_written(wanted, out, force=force)
+    made = _made(wanted, rules, out)
     steps: list[Step] = []
     for name, files in made.items():
         own = {name: rules[name]}
@@ -157,6 +165,22 @@ def _wanted(
         raise CommandRefused(f"there are markets of {', '.join(SHOPS)}, and none of {book}")
     total = messages if messages is not None else rate * _HOURS * days
     return [Wanted(one, seed, days, max(1, total // len(books))) for one in books]
+
+
+def _refuse_written(wanted: list[Wanted], out: Path, *, force: bool) -> None:
+    """See that no market that is there is written over unasked."""
+    there = [
+        one.book
+        for one in wanted
+        if any(
+            path.exists() for path in (*vars(Files(out, one.book)).values(), home(out, one.book))
+        )
+    ]
+    if there and not force:
+        raise CommandRefused(
+            f"{out} holds a market of {' and '.join(there)} already: "
+            "name another --out, or write over it with --force"
+        )
 
 
 def _made(wanted: list[Wanted], rules: Mapping[str, RuleBook], out: Path) -> dict[str, Files]:
