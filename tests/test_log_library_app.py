@@ -140,10 +140,16 @@ class TestASchool:
 class TestAnEnvironment:
     """What it has to say."""
 
-    def test_that_names_no_book_is_refused(self, database: Database) -> None:
+    @pytest.mark.parametrize("missing", ["BOOK", "OBOLE_DATABASE_URL"])
+    def test_that_names_no_book_or_database_is_refused(
+        self, database: Database, missing: str
+    ) -> None:
         environment = {
             "PERSISTENCE_MODULE": "ledger.log.recorder",
             "OBOLE_DATABASE_URL": database.app_url,
+            "BOOK": "courses",
         }
-        with pytest.raises(InfrastructureFactoryError, match="BOOK"):
+        del environment[missing]
+        told = "^OBOLE_DATABASE_URL and BOOK are needed$"
+        with pytest.raises(InfrastructureFactoryError, match=told):
             School(environment)
