@@ -427,7 +427,7 @@ class TestCommand:
         amounts = ["1.00", "0.00", "1.00", "0.00", "0.00", "not", "recorded"]
         assert ["ludotel", *amounts] in rows
         assert ["total", *amounts] in rows
-        assert "Complete up to position" in done.out
+        assert "fr: complete up to position" in done.out
 
     def test_cuts_no_amount_in_a_narrow_terminal(self, trading: Obole) -> None:
         narrow = Obole({**trading.environ, "COLUMNS": "40"})

@@ -53,12 +53,15 @@ def marked(watermark: Watermark, told: BaseModel) -> dict[str, Any]:
     return {"book": watermark.book, **mark, **told.model_dump(mode="json")}
 
 
-def say_mark(watermark: Watermark) -> None:
-    """Tell a person up to where the answer is complete."""
+PROVISIONAL = ". Provisional: it may still change"
+
+
+def say_mark(watermark: Watermark, more: str = "") -> None:
+    """Tell a person up to where the answer is complete, in the same words everywhere."""
     of = (
         f", the last of {watermark.recorded_at:%Y-%m-%d %H:%M} UTC" if watermark.recorded_at else ""
     )
-    say(f"{watermark.book}: complete up to position {watermark.position:,}{of}")
+    say(f"{watermark.book}: complete up to position {watermark.position:,}{of}{more}")
 
 
 def bar(value: int, greatest: int, width: int = BAR_WIDTH) -> str:

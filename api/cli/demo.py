@@ -13,6 +13,8 @@ from api.cli.refused import REFUSED, CommandRefused
 from api.cli.show import AsJson
 from api.demo.namespace import is_isolated, run_in_namespace
 
+PARTS = ("log", "intake", "import", "folds", "growth", "peers")
+
 
 def demo(
     *,
@@ -47,14 +49,18 @@ def demo(
 def bench(
     *,
     only: Annotated[
-        list[str] | None, typer.Option(help="Only this part; may be given several times.")
+        list[str] | None,
+        typer.Option(help=f"Only this part: {', '.join(PARTS)}; may be given several times."),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="With --only growth: draw it into this file, as SVG.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure log, intake, import, folds and peers, beside what bounds them."""
+    """Measure log, intake, import, folds and peers, beside what bounds them.
+
+    Growth is measured only where it is asked for: it takes an hour.
+    """
     from api.bench.main import UnknownPart, run  # noqa: PLC0415 - see above
 
     try:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from pydantic import BaseModel
 
+from api.cli.asked import PROVISIONAL, say_mark
 from api.cli.desks import BookName, connection_to, migrated_database
 from api.cli.months import MonthName, refuse_unregistered
 from api.cli.refused import CommandRefused
@@ -50,7 +51,7 @@ def show_payouts(
         print_json(_marked(report, watermark))
         return
     _print(report)
-    say(_complete(watermark))
+    say_mark(watermark, PROVISIONAL)
 
 
 def _read(month: str, merchant: str | None) -> Read[list[accounts.MerchantTotal]]:
@@ -63,13 +64,6 @@ def _read(month: str, merchant: str | None) -> Read[list[accounts.MerchantTotal]
 def _marked(report: BaseModel, watermark: Watermark) -> dict[str, Any]:
     complete = {"position": watermark.position, "recorded_at": watermark.recorded_at}
     return {"book": watermark.book, **report.model_dump(), "complete": complete}
-
-
-def _complete(watermark: Watermark) -> str:
-    when = f", of {watermark.recorded_at:%Y-%m-%d %H:%M:%S} UTC" if watermark.recorded_at else ""
-    return (
-        f"Complete up to position {watermark.position:,}{when}. Provisional: it may still change."
-    )
 
 
 def _print(report: Payouts) -> None:
@@ -113,7 +107,7 @@ def _explain(database: Database, about: _Month, *, as_json: bool) -> None:
     else:
         for one in found:
             _print_facts(one)
-        say(_complete(watermark))
+        say_mark(watermark, PROVISIONAL)
     wrong = [one.line for one in found if not one.whole]
     if wrong:
         raise CommandRefused(f"the facts do not explain {', '.join(wrong)} of {about.merchant}")

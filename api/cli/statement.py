@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from api.accounts import shown
+from api.cli.asked import PROVISIONAL, say_mark
 from api.cli.desks import BookName, connection_to, migrated_database
 from api.cli.months import MonthName, refuse_unregistered
 from api.cli.show import AsJson, print_json, print_table, say, table
@@ -60,7 +61,7 @@ def _print(found: accounts.Statement, watermark: Watermark) -> None:
     if not found.totals:
         say(f"{about}: nothing is recorded of this month")
     say("Unresolved lies within pending. Not recorded yet: declared, collected, payable.")
-    say(f"Complete up to position {watermark.position:,}. Provisional: it may still change.")
+    say_mark(watermark, PROVISIONAL)
 
 
 def _cells(position: accounts.Position) -> list[str]:
