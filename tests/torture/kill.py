@@ -83,6 +83,8 @@ def _cycles(
         killed[kind] += 1
         if number % 10 == 9:
             say(f"kill: {number + 1} of {len(turns)}, {load.told.acknowledged} acknowledged")
+    last = load.told.acknowledged + PROGRESS
+    ledger.until(lambda: load.told.acknowledged >= last, "acknowledging again after the last kill")
     return dict(killed)
 
 
