@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--part", type=float, default=1.0, help="the part of the mutants to try")
     parser.add_argument("--seed", type=int, default=1, help="draws that part")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--budget", type=float, default=6.0, help="seconds of tests for a mutant")
+    parser.add_argument("--budget", type=float, default=6.0, help="seconds of work for a mutant")
     parser.add_argument("--survivors", action="store_true", help="show each survivor")
     parser.add_argument("--loud", action="store_true", help="let tests print what they print")
     parser.add_argument("--json", action="store_true")

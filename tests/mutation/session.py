@@ -3,10 +3,10 @@
 import os
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 from typing import TextIO
 
 import pytest
@@ -42,15 +42,17 @@ class Plan:
     seed: int = 1
     workers: int = 2
     budget: float = 6.0
-    """How many seconds of tests one mutant is worth; the quickest come first."""
+    """How many seconds of work one mutant is worth, in this process: others may use the machine."""
 
 
 @dataclass
 class Covered:
-    """What the tests cover: test numbers by path and line, and how long each test takes."""
+    """What the tests cover: test numbers by path and line; how long each takes, and its work."""
 
     by_line: dict[tuple[str, int], set[int]] = field(default_factory=lambda: defaultdict(set))
     seconds: dict[int, float] = field(default_factory=dict)
+    work: dict[int, float] = field(default_factory=dict)
+    """Seconds of the processor."""
 
 
 class Mutating:
@@ -120,9 +122,10 @@ class Mutating:
         for number, item in enumerate(items):
             empty_caches()
             coverage.switch_context(str(number))
-            begun = monotonic()
+            begun, working = monotonic(), process_time()
             if run_test(item):
                 covered.seconds[number] = monotonic() - begun
+                covered.work[number] = process_time() - working
             else:
                 self.failed.append(item.nodeid)
         coverage.stop()
@@ -138,8 +141,8 @@ class Mutating:
 
     def _trials(self, items: Sequence[pytest.Item], covered: Covered) -> Iterator[Trial]:
         """Give the mutants that a test reaches; of the others, take note."""
-        places = _places(items)
         for path in self._plan.paths:
+            ranks = _ranks(items, Path(path).stem, covered.work)
             for mutant in self._drawn(path):
                 tests = covered.by_line.get((path, mutant.line)) or {
                     one for line in mutant.lines for one in covered.by_line.get((path, line), ())
@@ -147,7 +150,7 @@ class Mutating:
                 if not tests:
                     self.outcomes.append(Outcome(mutant, Kind.UNREACHED, ""))
                     continue
-                yield self._trial(mutant, tests, places, covered.seconds)
+                yield self._trial(mutant, tests, ranks, covered.work)
 
     def _drawn(self, path: str) -> list[Mutant]:
         """Draw the plan's part of a file's mutants."""
@@ -160,25 +163,24 @@ class Mutating:
         return sorted(drawn, key=lambda one: one.number)
 
     def _trial(
-        self, mutant: Mutant, tests: set[int], places: Sequence[int], seconds: dict[int, float]
+        self,
+        mutant: Mutant,
+        tests: set[int],
+        ranks: Sequence[tuple[object, ...]],
+        work: Mapping[int, float],
     ) -> Trial:
-        """Order the tests: what killed this function's others, then this file's, then any.
-
-        Of those that killed as many, one of each comes first, and the quickest of them.
-        """
+        """Order the tests: what killed this function's others, then this file's, then by rank."""
         killers = self._killers[mutant.path, mutant.function][-LATEST_KILLERS:][::-1]
         first = [one for one in killers if one in tests]
         kills = self._kills[mutant.path]
-        rest = sorted(
-            tests - set(first), key=lambda one: (-min(kills[one], 3), places[one], seconds[one])
-        )
+        rest = sorted(tests - set(first), key=lambda one: (-min(kills[one], 3), ranks[one]))
         chosen: list[int] = []
         spent = 0.0
         for one in [*first, *rest]:
-            if chosen and spent + seconds[one] > self._plan.budget:
+            if chosen and spent + work[one] > self._plan.budget:
                 continue
             chosen.append(one)
-            spent += seconds[one]
+            spent += work[one]
         return Trial(mutant, chosen)
 
     def _judge(self, tried: Tried) -> None:
@@ -201,15 +203,17 @@ class Mutating:
         self.outcomes.append(Outcome(mutant, kind, ""))
 
 
-def _places(items: Sequence[pytest.Item]) -> list[int]:
-    """Number the examples of each test function, so that one of each is run before the seconds."""
+def _ranks(
+    items: Sequence[pytest.Item], module: str, work: Mapping[int, float]
+) -> list[tuple[object, ...]]:
+    """Rank tests: of files named for the module, one example of each before the seconds, quick."""
     seen: dict[str, int] = defaultdict(int)
-    places: list[int] = []
-    for item in items:
+    ranks: list[tuple[object, ...]] = []
+    for number, item in enumerate(items):
         function = item.nodeid.partition("[")[0]
-        places.append(seen[function])
+        ranks.append((module not in item.path.stem, seen[function], work.get(number, 0.0)))
         seen[function] += 1
-    return places
+    return ranks
 
 
 def quiet() -> TextIO:
