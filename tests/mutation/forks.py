@@ -32,6 +32,8 @@ Before each test it says that test's number.
 SILENT = -4
 """The fork ended without an answer."""
 WORD = struct.Struct("i")
+FIRST_SECONDS = 60.0
+"""How long a fork may take to begin with its first test."""
 LEAST_SECONDS = 6.0
 TIMES = 6
 """A test may take this many times as long as it took before, and `LEAST_SECONDS` beside that."""
@@ -215,7 +217,7 @@ class Forks:
         pid = os.fork()
         if pid:
             os.close(writer)
-            return _Child(pid, reader, monotonic() + LEAST_SECONDS)
+            return _Child(pid, reader, monotonic() + FIRST_SECONDS)
         answer = SILENT
         try:
             self._be_apart()

@@ -1,6 +1,6 @@
 """Changes money, decisions and the log in small ways, to see whether a test notices: `make mutate`.
 
-The status is 1 if less than the wanted part of what can be noticed was.
+The status is 1 if less than the wanted part of what can be noticed was, 2 if it was broken off.
 """
 
 import argparse
@@ -39,7 +39,10 @@ def main(arguments: Sequence[str]) -> int:
     plan = Plan(ROOT, paths, asked.part, asked.seed, asked.workers, asked.budget)
     say = sys.stdout if asked.loud else quiet()
     mutating = Mutating(plan, say)
-    pytest.main([*_options(), *_test_files(asked.tests)], plugins=[mutating])
+    ended = pytest.main([*_options(), *_test_files(asked.tests)], plugins=[mutating])
+    if ended not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        print(f"broken off: {ended!r}; --loud tells why", file=say, flush=True)
+        return 2
     outcomes = sorted(
         judged(mutating.outcomes), key=lambda one: (one.mutant.path, one.mutant.number)
     )
