@@ -181,7 +181,8 @@ class Catalogue(NamedTuple):
 
     def _contract(self, *keys: Key, at: datetime) -> Contract | None:
         for key in keys:
-            version = self._at(key, at)
+            # Of the terms that there might be, most are not.
+            version = self._at(key, at) if key in self.versions else None
             if version is not None and isinstance(version.fact, ContractAgreed):
                 return Contract(version.id, version.fact)
         return None

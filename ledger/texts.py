@@ -29,6 +29,9 @@ _BASIC = frozenset(
 _EXTENSION = frozenset("\f^{}\\[~]|€")
 """Written as an escape and a second septet. Source: 3GPP TS 23.038 6.2.1.1."""
 _GSM = _BASIC | _EXTENSION
+# A text is looked through for one such character much faster than taken apart into all of its own.
+_of_two_septets = re.compile(f"[{re.escape(''.join(sorted(_EXTENSION)))}]").search
+_foreign = re.compile(f"[^{re.escape(''.join(sorted(_GSM)))}]").search
 _FILLED_IN = REPLY_PLACEHOLDERS | CODE_PLACEHOLDERS | OFFER_PLACEHOLDERS | NOTICE_PLACEHOLDERS
 _PART = {"gsm7": 153, "ucs2": 67}
 """Units of one part of a concatenated message, its header of 6 octets taken off."""
@@ -98,7 +101,7 @@ def render(template: str, values: Mapping[str, str], room: Room = ONE_SEGMENT) -
     pieces, encoding = _but_the_argument(template, others)
     fixed, places = "".join(pieces), len(pieces) - 1
     argument = _tidy(values.get("argument", ""))
-    if encoding == "gsm7" and not _GSM.issuperset(argument):
+    if encoding == "gsm7" and _foreign(argument):
         argument = "".join(map(_gsm_form, argument))
     if places:
         left = max(0, room.units(encoding) - _units(fixed, encoding)) // places
@@ -157,7 +160,7 @@ def overflow(text: str, room: Room = ONE_SEGMENT) -> str | None:
 
 
 def _encoding(text: str) -> Encoding:
-    return "gsm7" if _GSM.issuperset(text) else "ucs2"
+    return "ucs2" if _foreign(text) else "gsm7"
 
 
 def _width(character: str, encoding: Encoding) -> int:
@@ -168,7 +171,7 @@ def _width(character: str, encoding: Encoding) -> int:
 
 def _units(text: str, encoding: Encoding) -> int:
     # Nearly every text has no character of two units, and that is soon seen.
-    if encoding == "gsm7" and _EXTENSION.isdisjoint(text):
+    if encoding == "gsm7" and not _of_two_septets(text):
         return len(text)
     return sum(_width(character, encoding) for character in text)
 

@@ -1,6 +1,6 @@
 """The answer to a message that is no service word: what it buys, or an error, free."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ledger.decisions import opt_out, subscription
 from ledger.decisions.asked import Asked, Wanted
@@ -180,14 +180,13 @@ def _answer_again(
 
 def _matched(exchange: Exchange, wanted: Wanted) -> KeywordMatched:
     mo = exchange.mo
-    choices = {normalise(choice): choice for choice in wanted.service.choices if normalise(choice)}
     return KeywordMatched(
         mo=mo.mo,
         consumer=mo.consumer,
         short_code=mo.short_code,
         operator=mo.operator,
         keyword=wanted.assignment.keyword,
-        choice=choices.get(normalise(wanted.argument)),
+        choice=_chosen(wanted.argument, wanted.service.choices),
         merchant=wanted.service.merchant,
         service=wanted.service.service,
         tariff=wanted.tariff.fact.tariff,
@@ -199,6 +198,12 @@ def _matched(exchange: Exchange, wanted: Wanted) -> KeywordMatched:
         test=exchange.test,
         occurred_at=mo.occurred_at,
     )
+
+
+def _chosen(argument: str, choices: Iterable[str]) -> str | None:
+    """Give the choice that somebody wrote, the last of those that are written alike."""
+    spelt = {words: choice for choice in choices if (words := normalise(choice))}
+    return spelt.get(normalise(argument)) if spelt else None
 
 
 def send_free(

@@ -39,6 +39,9 @@ class Asked(NamedTuple):
     wanted: Wanted | UnmatchedReason
     """What its keyword leads to, or why to nothing; a service word counts first."""
 
+    stopping: str | None = None
+    """STOP as it was written, where nothing but that follows the keyword."""
+
     @property
     def service(self) -> ServiceDeclared | None:
         """The service that its keyword leads to."""
@@ -49,7 +52,8 @@ def read(mo: Mo, known: Known) -> Asked:
     """Read a message by the catalogue and the rules of its moment."""
     code = known.catalogue.code(mo.short_code, mo.operator, mo.occurred_at)
     word = service_word(mo.text, known.rules.service_words)
-    return Asked(mo, known, code, word, "unknown_code" if code is None else wanted(mo, known))
+    asks = "unknown_code" if code is None else wanted(mo, known)
+    return Asked(mo, known, code, word, asks, _stop_after(asks, known))
 
 
 def wanted(mo: Mo, known: Known) -> Wanted | UnmatchedReason:
@@ -69,15 +73,20 @@ def wanted(mo: Mo, known: Known) -> Wanted | UnmatchedReason:
     return "unknown_keyword" if normalise(mo.text) else "no_words"
 
 
-def stop_word_after(asked: Asked) -> str | None:
+def _stop_after(asks: Wanted | UnmatchedReason, known: Known) -> str | None:
     """Recognise `JEU STOP`: nothing but STOP after a keyword, unless the service sells that."""
-    if not isinstance(asked.wanted, Wanted):
+    if not isinstance(asks, Wanted) or not asks.argument:
         return None
-    argument = normalise(asked.wanted.argument)
+    argument = normalise(asks.argument)
     word = " ".join(argument)
-    if asked.known.rules.service_words.get(word) != "stop":
+    if known.rules.service_words.get(word) != "stop":
         return None
-    return None if argument in map(normalise, asked.wanted.service.choices) else word
+    return None if argument in map(normalise, asks.service.choices) else word
+
+
+def stop_word_after(asked: Asked) -> str | None:
+    """Give the STOP that follows a keyword, such as `JEU STOP`."""
+    return asked.stopping
 
 
 def says_stop(asked: Asked) -> bool:

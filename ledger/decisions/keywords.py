@@ -23,6 +23,9 @@ MAX_KEYWORD = 64
 _MAX_WORDS = (MAX_KEYWORD + 1) // 2
 
 _WORD = re.compile(r"[^ ]+")
+_ASCII = "".join(map(chr, range(128)))
+_PUNCTUATION = "".join([one for one in _ASCII if unicodedata.category(one)[0] == "P"])
+_UNSEEN = "".join([one for one in _ASCII if unicodedata.category(one)[0] in "CZ"])
 _GLUED = re.compile(r"([^\W\d_]+)[0-9]+(?= |$)")
 _LONE_MARK = re.compile(r"[:;,.!?=>\-\u2013\u2014\u2026]+(?=\s|$)")
 _WORD_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No"})
@@ -58,11 +61,23 @@ def candidates(text: str, keywords: Container[str]) -> Iterator[Match]:
     `keywords` are in normal form, one space between words. Time grows with the length of
     the text, not with the number of keywords.
     """
-    words = list(islice(_WORD.finditer(text.translate(_FOLDING)), _MAX_WORDS))
-    for count in range(len(words), 0, -1):
-        keyword = " ".join(word[0] for word in words[:count])
+    return _candidates(text, text.translate(_FOLDING), keywords)
+
+
+def _candidates(text: str, folded: str, keywords: Container[str]) -> Iterator[Match]:
+    keyword = " ".join(folded.split()[:_MAX_WORDS])
+    while keyword:
         if keyword in keywords:
-            yield Match(keyword, _after(text, words[count - 1].end()))
+            yield Match(keyword, _after(text, _end(folded, keyword)))
+        keyword = keyword.rpartition(" ")[0]
+
+
+def _end(folded: str, keyword: str) -> int:
+    """Tell where the words of a keyword end, with which a folded text begins."""
+    if folded.startswith(keyword):
+        return len(keyword)
+    *_, last = islice(_WORD.finditer(folded), keyword.count(" ") + 1)
+    return last.end()
 
 
 def match(text: str, keywords: Container[str]) -> Match | None:
@@ -72,9 +87,9 @@ def match(text: str, keywords: Container[str]) -> Match | None:
 
 def service_word(text: str, words: Mapping[str, KindT]) -> ServiceWord[KindT] | None:
     """Recognise a service word by its spellings, kind by spelling in normal form."""
-    if found := match(text, words):
-        return ServiceWord(words[found.keyword], found.keyword, found.argument)
     folded = text.translate(_FOLDING)
+    if found := next(_candidates(text, folded, words), None):
+        return ServiceWord(words[found.keyword], found.keyword, found.argument)
     first = len(folded) - len(folded.lstrip(" "))
     glued = _GLUED.match(folded, first)
     if glued is None or glued[1] not in words:
@@ -88,15 +103,24 @@ def _after(text: str, folded_end: int) -> str:
     Left out are accents that belong to the last word, punctuation glued to it, and marks
     that stand alone after it (`JEU : 42`); a sign of the argument's own stays (`JEU -5`).
     """
+    rest = _after_ascii(text, folded_end) if text.isascii() else _after_any(text, folded_end)
+    lone = _LONE_MARK.match(rest)
+    return _stripped(rest[lone.end() :]) if lone else rest
+
+
+def _after_ascii(text: str, folded_end: int) -> str:
+    # Each character takes one place of the folded text.
+    return text[folded_end:].lstrip(_PUNCTUATION).strip(_UNSEEN)
+
+
+def _after_any(text: str, folded_end: int) -> str:
     at = width = 0
     while at < len(text) and (width < folded_end or not _FOLDING[ord(text[at])]):
         width += len(_FOLDING[ord(text[at])])
         at += 1
     while at < len(text) and unicodedata.category(text[at])[0] in "PM":
         at += 1
-    rest = _stripped(text[at:])
-    lone = _LONE_MARK.match(rest)
-    return _stripped(rest[lone.end() :]) if lone else rest
+    return _stripped(text[at:])
 
 
 def _stripped(text: str) -> str:

@@ -89,12 +89,15 @@ class Exchange:
         self.scopes = opt_out.stopped(self.history)
         self.test = known.catalogue.is_test(mo.consumer, mo.occurred_at)
         self.drafts: list[Draft] = []
+        self._facts = [*self.history]
         self._cause: Draft | None = None
 
     @property
-    def facts(self) -> tuple[Fact, ...]:
+    def facts(self) -> list[Fact]:
         """What was known, and what has followed so far."""
-        return (*self.history, *[draft.fact for draft in self.drafts])
+        followed = len(self._facts) - len(self.history)
+        self._facts += [draft.fact for draft in self.drafts[followed:]]
+        return self._facts
 
     def add(self, fact: Fact, text: str | None = None) -> None:
         """Let a fact follow from the last one."""
@@ -107,11 +110,8 @@ class Exchange:
         caused_by = cause and fact_id(
             self.known.book, type(cause.fact), cause.fact.subject, cause.n
         )
-        self.drafts.append(
-            Draft(
-                fact, alike(fact, self.facts), exchange=self.mo.mo, caused_by=caused_by, text=text
-            )
-        )
+        n = alike(fact, self.facts)
+        self.drafts.append(Draft(fact, n, self.mo.mo, caused_by, text))
 
     def received(self) -> None:
         """Record the message itself."""

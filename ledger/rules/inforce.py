@@ -176,7 +176,10 @@ class Rules(Struct, frozen=True, kw_only=True):
 
     def range_of(self, code: str) -> CodeRange | None:
         """Give the narrowest range that a code lies in; none, and it can sell nothing."""
-        return next((one for one in self.code_ranges if covers(one.codes, code)), None)
+        for one in self.code_ranges:
+            if covers(one.codes, code):
+                return one
+        return None
 
     def captures(self, operator: str, code: str, leg: Leg) -> CaptureEvent:
         """Say what captures a charge: the code's own rule, or else the operator's.
