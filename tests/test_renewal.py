@@ -13,6 +13,7 @@ import pytest
 from ledger.commands.desk import Settled
 from ledger.commands.subscriptions import renew_subscription
 from ledger.decisions import renewal
+from ledger.decisions.past import NOTHING, account
 from ledger.decisions.refusals import RenewalNotDue, SubscriptionEnded, UnknownSubscription
 from ledger.facts.catalogue import ServiceResumed, ServiceSuspended, ShortCodeClosed
 from ledger.facts.charges import (
@@ -210,7 +211,7 @@ class TestUnknown:
     def test_is_refused(self) -> None:
         known = subscriber().desk.known(NOON)
         with pytest.raises(UnknownSubscription):
-            renewal.renew((), renewal.Asking("0" * 32, NOON), known)
+            renewal.renew((), renewal.Asking("0" * 32, NOON), known, account(NOTHING, ()))
 
 
 class TestRetry:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from msgspec import ValidationError
 
 from ledger.catalogue import Catalogue
+from ledger.commands.pasts import Pasts
 from ledger.decisions.refusals import RulesOutdated, UnknownGateway, UnknownLink
 from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Fact, Recorded, Sealed
@@ -106,6 +107,7 @@ class Desk:
         self.keys = keys
         self.rules = rules
         self.catalogue = Catalogue()
+        self.pasts = Pasts()
         self._loaded = f"{rules.pack.sha256}/{rules.settings.sha256}"
 
     async def refresh(self) -> Catalogue:

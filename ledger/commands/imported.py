@@ -1,6 +1,7 @@
 """Take over exchanges that another platform decided, many at a time, in order."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ledger.commands.desk import (
@@ -18,6 +19,7 @@ from ledger.commands.together import Together, take_all
 from ledger.commands.traffic import find_key
 from ledger.decisions import imported
 from ledger.decisions.asked import Asked
+from ledger.decisions.past import Past, needed
 from ledger.decisions.refusals import (
     ConflictingDuplicate,
     RulesOutdated,
@@ -31,6 +33,7 @@ from ledger.facts.registry import Origin
 from ledger.facts.traffic import MoReceived
 from ledger.log.batch import Outcome, Proposal
 from ledger.log.errors import RowRefused
+from ledger.log.rows import Query
 from ledger.vault import DataKeyId, utc_month
 
 _UNKNOWN = (UnknownGateway, UnknownLink, RulesOutdated)
@@ -67,9 +70,15 @@ async def import_all(
 class _One(Compared):
     """The decision on one exchange under `keys`, at least those that `_keys_of` names."""
 
-    def __init__(self, asked: Asked, told: Told, keys: Held) -> None:
+    def __init__(self, asked: Asked, told: Told, keys: Held, past: Past) -> None:
         super().__init__(asked, keys)
         self.told = told
+        self.past = past
+
+    @property
+    def query(self) -> Query:
+        """What the decision rests on, beside its consumer's past."""
+        return imported.rests_on(self.asked, self.past)
 
     def decide(self, history: list[Recorded]) -> list[Draft]:
         """Decide.
@@ -77,8 +86,9 @@ class _One(Compared):
         Raises:
             KeyWanted: a stored message can only be compared under a key that is not here.
         """
-        self.know(history)
-        facts = [one.fact for one in history]
+        known = [*self.past.facts, *history]
+        self.know(known)
+        facts = [one.fact for one in known]
         return imported.take_over(self.asked, self.told, facts, self.fingerprint_of)
 
     def became(self, settled: Settled) -> TakenOver | Exception:
@@ -112,9 +122,14 @@ class _Taking:
             asked, refused = self._asked()
         self.done |= refused
         await self._ensure_keys(asked)
-        told = {at: _One(one, self._batch[at].told, self.held) for at, one in asked.items()}
-        await self._settle(list(told.items()))
+        wanted = ((one.mo.consumer, partial(needed, one)) for one in asked.values())
+        await self._desk.pasts.learn(self._desk.log, wanted)
+        await self._settle([(at, self._one(at, one)) for at, one in asked.items()])
         self.left = [at for at in self.left if at not in self.done]
+
+    def _one(self, at: int, asked: Asked) -> _One:
+        past = self._desk.pasts.of(asked.mo.consumer, partial(needed, asked))
+        return _One(asked, self._batch[at].told, self.held, past)
 
     def _asked(self) -> tuple[dict[int, Asked], dict[int, Exception]]:
         asked: dict[int, Asked] = {}
@@ -140,8 +155,7 @@ class _Taking:
         if not ready:
             return
         made = [Deciding(self._desk, one.decide, self._origin, self.held) for _, one in ready]
-        queries = [imported.rests_on(one.asked) for _, one in ready]
-        proposals = [Proposal(query, one.rows) for query, one in zip(queries, made, strict=True)]
+        proposals = [Proposal(one.query, by.rows) for (_, one), by in zip(ready, made, strict=True)]
         together = Together(proposals, (Learn,))
         try:
             outcome = await self._desk.log.submit(together.query, together.decide)
@@ -167,7 +181,9 @@ class _Taking:
         elif isinstance(became, Exception):
             self.done[at] = became
         else:
-            self.done[at] = one.became(deciding.settled(became))
+            settled = deciding.settled(became)
+            self._desk.pasts.saw(one.asked.mo.consumer, one.past, settled.history)
+            self.done[at] = one.became(settled)
 
 
 def _keys_of(asked: Asked, told: Told) -> set[DataKeyId]:

@@ -12,6 +12,7 @@ from ledger.commands.desk import Desk, Held, KeyWanted, Settled, data_key_of
 from ledger.commands.incoming import IncomingMo, mo_of
 from ledger.decisions import exchange, subscription
 from ledger.decisions.asked import Asked, read
+from ledger.decisions.past import NOTHING, Past
 from ledger.decisions.refusals import ConflictingDuplicate
 from ledger.decisions.story import Mo
 from ledger.facts.base import Draft, Fact, Recorded, Sealed
@@ -91,12 +92,19 @@ class Compared:
 
 
 class Message(Compared):
-    """The decision on one message under `keys`, at least those that `keys_of` names."""
+    """The decision on one message under `keys`, at least those that `keys_of` names.
+
+    `past` is what is known already of its consumer's.
+    """
+
+    def __init__(self, asked: Asked, keys: Held, past: Past = NOTHING) -> None:
+        super().__init__(asked, keys)
+        self.past = past
 
     @property
     def query(self) -> Query:
-        """What the decision rests on."""
-        return exchange.rests_on(self.asked)
+        """What the decision rests on, beside its consumer's past."""
+        return exchange.rests_on(self.asked, self.past)
 
     def decide(self, history: list[Recorded]) -> list[Draft]:
         """Decide.
@@ -104,8 +112,10 @@ class Message(Compared):
         Raises:
             KeyWanted: a stored message can only be compared under a key that is not here.
         """
-        self.know(history)
-        return exchange.receive(self.asked, [one.fact for one in history], self.fingerprint_of)
+        known = [*self.past.facts, *history]
+        self.know(known)
+        facts = [one.fact for one in known]
+        return exchange.receive(self.asked, facts, self.fingerprint_of, self.past.sums)
 
     def answer(self, settled: Settled) -> Answer:
         """Tell from the stored facts what the gateway is answered.

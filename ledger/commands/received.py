@@ -25,6 +25,7 @@ from ledger.commands.together import Together, take_all
 from ledger.commands.traffic import find_key, told_with
 from ledger.decisions.asked import Asked
 from ledger.decisions.charging import charge_id
+from ledger.decisions.past import needed
 from ledger.decisions.refusals import (
     ConflictingDuplicate,
     RulesOutdated,
@@ -117,6 +118,8 @@ class _Taking:
     async def _prepared(self) -> tuple[list[_Ready], dict[int, Exception]]:
         asked, refused = _tried({at: partial(self._ask, at) for at in self._messages_left()})
         await self._ensure_keys(asked)
+        wanted = ((one.mo.consumer, partial(needed, one)) for one in asked.values())
+        await self._desk.pasts.learn(self._desk.log, wanted)
         about = await self._about(asked.values())
         left = [at for at in self.left if at not in refused]
         ready, late = _tried({at: partial(self._one, at, asked.get(at), about) for at in left})
@@ -132,7 +135,7 @@ class _Taking:
 
     def _one(self, at: int, asked: Asked | None, about: Mapping[str, About]) -> _Ready:
         what, arrived_at = self._batch[at]
-        message = Message(asked, self.held) if asked else None
+        message = self._message(asked) if asked else None
         if isinstance(what, IncomingReceipt):
             one = Report(self._desk, what, arrived_at, about.get(what.mt))
         else:
@@ -140,6 +143,10 @@ class _Taking:
             one = message
         deciding = Deciding(self._desk, one.decide, self._origin, self.held)
         return _Ready(at, message, deciding, Proposal(one.query, deciding.rows))
+
+    def _message(self, asked: Asked) -> Message:
+        past = self._desk.pasts.of(asked.mo.consumer, partial(needed, asked))
+        return Message(asked, self.held, past)
 
     async def _ensure_keys(self, asked: Mapping[int, Asked]) -> None:
         """Have every data key at hand, all that are new made in one go."""
@@ -198,6 +205,7 @@ class _Taking:
         settled, message = one.deciding.settled(became), one.message
         if message is None:
             return settled
+        self._desk.pasts.saw(message.asked.mo.consumer, message.past, settled.history)
         try:
             return await told_with(self._desk, self.held, lambda: message.answer(settled))
         except ConflictingDuplicate as conflict:

@@ -6,10 +6,13 @@ same request again has the same effect once, and one that is refused is kept and
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 from ledger.commands.desk import Desk, Settled
 from ledger.decisions import cycles, renewal
+from ledger.decisions.past import Past, account, need
 from ledger.decisions.refusals import RenewalNotDue, SubscriptionEnded, UnknownSubscription
+from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Recorded
 from ledger.facts.charges import ChargeAuthorized, ChargeRefused
 from ledger.facts.registry import REGISTRY, Origin
@@ -44,14 +47,18 @@ async def renew_subscription(
         known = desk.known(now)
         key = DataKeyId(ref.consumer, utc_month(now), "text")
         keys = {key: await desk.keys.ensure(key)}
+        past = await _past(desk, ref, known, now)
 
         def decide(history: list[Recorded]) -> list[Draft]:
             if request is not None and _done(history, subscription, request):
                 return []
             asking = renewal.Asking(subscription, now, request)
-            return renewal.renew([one.fact for one in history], asking, known)
+            own = account(past, history)
+            return renewal.renew([one.fact for one in history], asking, known, own)
 
-        return await desk.settle(renewal.rests_on(ref, known), decide, asked, keys)
+        settled = await desk.settle(renewal.rests_on(ref, known, past), decide, asked, keys)
+        desk.pasts.saw(ref.consumer, past, settled.history)
+        return settled
 
     settled = await desk.attempt(once)
     if request is not None:
@@ -82,6 +89,13 @@ async def find_subscription(desk: Desk, subscription: str) -> SubscriptionRef:
         UnknownSubscription: nobody ever asked for it.
     """
     return await _ref(desk, subscription)
+
+
+async def _past(desk: Desk, ref: SubscriptionRef, known: Known, now: datetime) -> Past:
+    """Give what is known already of a subscriber's past."""
+    wanted = partial(need, ref.consumer, known.rules.caps, now)
+    await desk.pasts.learn(desk.log, [(ref.consumer, wanted)])
+    return desk.pasts.of(ref.consumer, wanted)
 
 
 def _life(subscription: str) -> Query:

@@ -6,12 +6,14 @@ first time and for a repeat.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from ledger.commands.desk import Desk, Held, KeyWanted, Settled
 from ledger.commands.incoming import IncomingMo, IncomingReceipt
 from ledger.commands.messages import Answer, Message, asked_of, keys_of
 from ledger.commands.receipts import ChargeUnread, Report, find_messages
+from ledger.decisions.past import needed
 from ledger.facts.registry import Origin
 
 __all__ = [
@@ -44,13 +46,16 @@ async def receive_mo(
         asked = asked_of(desk, incoming, arrived_at)
         for key in keys_of(asked):
             held[key] = await desk.keys.ensure(key, incoming.sender)
-        message = Message(asked, held)
+        consumer, wanted = asked.mo.consumer, partial(needed, asked)
+        await desk.pasts.learn(desk.log, [(consumer, wanted)])
+        message = Message(asked, held, desk.pasts.of(consumer, wanted))
         while True:
             try:
                 settled = await desk.settle(message.query, message.decide, origin, held)
                 break
-            except KeyWanted as wanted:
-                await find_key(desk, held, wanted)
+            except KeyWanted as missing:
+                await find_key(desk, held, missing)
+        desk.pasts.saw(consumer, message.past, settled.history)
         return await told_with(desk, held, lambda: message.answer(settled))
 
     return await desk.attempt(once)

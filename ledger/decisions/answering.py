@@ -64,8 +64,8 @@ def tell_again(exchange: Exchange, made: ChargeAuthorized | None) -> None:
     """Let the notices fall due that the last charge of a message brings, with those before it."""
     if made is None:
         return
-    way = Way(exchange.mo.gateway, exchange.mo.smsc)
-    for due in notices_due(exchange.known.book, exchange.known.rules, made, exchange.facts, way):
+    way, known = Way(exchange.mo.gateway, exchange.mo.smsc), exchange.known
+    for due in notices_due(known.book, known.rules, made, exchange.facts, way, exchange.sums):
         exchange.beside(due)
 
 

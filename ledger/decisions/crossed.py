@@ -1,9 +1,10 @@
 """The notices that fall due with a charge, whatever brought the charge about."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-from ledger.decisions.spending import Crossing, crossings, spent
+from ledger.decisions.spending import Crossing, changes, crossings, spent
 from ledger.facts.base import Fact
 from ledger.facts.charges import ChargeAuthorized
 from ledger.facts.notices import NoticeDue, NoticeRef
@@ -18,19 +19,30 @@ class Way(NamedTuple):
     smsc: str
 
 
+NO_SUMS: Mapping[str, int] = MappingProxyType({})
+
+
 def notices_due(
-    book: str, rules: Rules, made: ChargeAuthorized, facts: Iterable[Fact], way: Way
+    book: str,
+    rules: Rules,
+    made: ChargeAuthorized,
+    facts: Iterable[Fact],
+    way: Way,
+    sums: Mapping[str, int] = NO_SUMS,
 ) -> list[NoticeDue]:
     """Give what falls due with a charge that was just authorized.
 
-    `facts` are the consumer's charges and notices, this charge among them.
+    `facts` are the consumer's charges and notices, this charge among them; `sums` what is not
+    among them came to, in micros, by service.
     """
     facts = tuple(facts)
     everything = spent(facts)
     this = next((one for one in everything if one.charge == made.ref.charge), None)
     if this is None:
         return []  # Its message was reported as failed before we knew of it.
-    found = crossings(rules.notices, this, everything, facts)
+    service = this.service or ""
+    earlier = sums.get(service, 0) + sum(by for whose, by in changes(facts) if whose == service)
+    found = crossings(rules.notices, this, everything, facts, earlier)
     return [_due(book, made, crossing, way) for crossing in found]
 
 

@@ -5,13 +5,16 @@ everything; do we know the code; is it CONTACT; which keyword is it. Merchant an
 here. An unmatched message never authorises a charge of its answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ledger.decisions import outbound as on_its_way
 from ledger.decisions import spending, subscription
 from ledger.decisions.answering import FingerprintOf, answer
 from ledger.decisions.asked import Asked, says_stop, service_named, stop_word_after
+from ledger.decisions.crossed import NO_SUMS
 from ledger.decisions.legs import charge_message, charges_messages
+from ledger.decisions.past import NOTHING, Past
+from ledger.decisions.past import interests as past_interests
 from ledger.decisions.stopping import contact, stop
 from ledger.decisions.story import Exchange, Mo, mt_id
 from ledger.facts.base import Draft, Fact
@@ -34,20 +37,25 @@ _BEFORE = _MATCHES | {stored_name(MoReceived), stored_name(DuplicateSuspected)}
 """What a message may repeat."""
 
 
-def rests_on(asked: Asked) -> Query:
-    """Give the facts that the decision on a message rests on."""
+def rests_on(asked: Asked, past: Past = NOTHING) -> Query:
+    """Give the facts that the decision on a message rests on, beside what of them is in `past`."""
     mo, known = asked.mo, asked.known
-    consumer, code = tag("consumer", mo.consumer), tag("code", mo.short_code)
-    about_consumer = _CONSENT
-    if asked.service is not None or charges_messages(asked):
-        about_consumer |= spending.TYPES
-    interests = [
+    about = past_interests(mo.consumer, past) if past.position else _about_consumer(asked)
+    return (
         Interest((tag("mo", mo.mo),)),
-        Interest((consumer,), about_consumer),
+        *about,
         Interest((tag("mt", mt_id(known.book, mo.mo)),), _ORPHANS),
         Interest((TRADE,), after=known.catalogue.position),
-        *subscription.interests(asked),
-    ]
+    )
+
+
+def _about_consumer(asked: Asked) -> list[Interest]:
+    mo = asked.mo
+    consumer, code = tag("consumer", mo.consumer), tag("code", mo.short_code)
+    types = _CONSENT
+    if asked.service is not None or charges_messages(asked):
+        types |= spending.TYPES
+    interests = [Interest((consumer,), types), *subscription.interests(asked)]
     if says_stop(asked):
         interests.append(Interest((consumer,), on_its_way.TYPES | spending.TYPES))
     if asked.word is not None:
@@ -55,16 +63,24 @@ def rests_on(asked: Asked) -> Query:
         interests.append(Interest((consumer, code), _MATCHES))
     elif asked.service is not None and asked.service.duplicate_window_seconds:
         interests.append(Interest((consumer, code), _BEFORE))
-    return tuple(interests)
+    return interests
 
 
-def receive(asked: Asked, history: Sequence[Fact], fingerprint_of: FingerprintOf) -> list[Draft]:
-    """Decide on a message: every fact that follows from it, its answer included."""
+def receive(
+    asked: Asked,
+    history: Sequence[Fact],
+    fingerprint_of: FingerprintOf,
+    sums: Mapping[str, int] = NO_SUMS,
+) -> list[Draft]:
+    """Decide on a message: every fact that follows from it, its answer included.
+
+    `sums` are those of a past: what charges came to that are not in `history`, by service.
+    """
     mo = asked.mo
     for fact in history:
         if isinstance(fact, MoReceived) and fact.mo == mo.mo:
             return again(mo, fact, history, fingerprint_of)
-    exchange = Exchange(mo, asked.known, history)
+    exchange = Exchange(mo, asked.known, history, sums)
     exchange.received()
     _judge(exchange, asked, fingerprint_of)
     return exchange.drafts

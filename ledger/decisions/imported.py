@@ -16,6 +16,7 @@ from ledger.decisions.finding import About, finding_id
 from ledger.decisions.imported_charges import as_told, take_charges
 from ledger.decisions.legs import find
 from ledger.decisions.opt_out import EVERYTHING
+from ledger.decisions.past import NOTHING, Past
 from ledger.decisions.recall import recall
 from ledger.decisions.stopping import reach
 from ledger.decisions.story import Exchange, mt_id
@@ -39,8 +40,10 @@ _CONSUMERS = frozenset({stored_name(OptedOut), stored_name(OptOutLifted)}) | spe
 _MATCHES = frozenset({stored_name(KeywordMatched)})
 
 
-def rests_on(asked: Asked) -> Query:
-    """Give the facts that the judgement of an exchange rests on."""
+def rests_on(asked: Asked, past: Past = NOTHING) -> Query:
+    """Give the facts that the judgement of an exchange rests on, beside what is in `past`."""
+    if past.position:
+        return live.rests_on(asked, past)
     consumer, code = tag("consumer", asked.mo.consumer), tag("code", asked.mo.short_code)
     own = (Interest((consumer,), _CONSUMERS), Interest((consumer, code), _MATCHES))
     return tuple(dict.fromkeys((*live.rests_on(asked), *own)))

@@ -7,7 +7,7 @@ each scope keeps the moment of its STOP: what was sent before it lifts nothing.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ledger.facts.base import Fact
 from ledger.facts.consent import OptedOut, OptOutLifted
@@ -49,6 +49,29 @@ def stopped(facts: Iterable[Fact]) -> Stopped:
             scopes.pop(scope, None)
             lifted[scope] = max(fact.occurred_at, lifted.get(scope, fact.occurred_at))
     return scopes
+
+
+def mattering(facts: Iterable[Fact]) -> list[OptedOut | OptOutLifted]:
+    """Give the few of a consumer's facts that fold into the same scopes as all, now and later."""
+    stops: dict[Scope, OptedOut] = {}
+    lifts: dict[Scope, OptOutLifted] = {}
+    for fact in facts:
+        if isinstance(fact, OptedOut):
+            scope, lift = scope_of(fact), lifts.get(scope_of(fact))
+            if lift is None or fact.occurred_at >= lift.occurred_at:
+                stops[scope] = _later(stops.get(scope), fact)
+        elif isinstance(fact, OptOutLifted):
+            scope = scope_of(fact)
+            stops.pop(scope, None)
+            lifts[scope] = _later(lifts.get(scope), fact)
+    return [*lifts.values(), *stops.values()]
+
+
+_Said = TypeVar("_Said", OptedOut, OptOutLifted)
+
+
+def _later(one: _Said | None, other: _Said) -> _Said:
+    return one if one is not None and one.occurred_at > other.occurred_at else other
 
 
 def covers(scope: Scope, short_code: str, service: str | None) -> bool:

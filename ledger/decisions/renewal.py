@@ -15,6 +15,7 @@ from ledger.decisions import opt_out, spending
 from ledger.decisions.charging import charge
 from ledger.decisions.crossed import Way, notices_due
 from ledger.decisions.cycles import FAILED, TYPES, Attempted, Life, life_of, refused_before
+from ledger.decisions.past import NOTHING, Account, Past
 from ledger.decisions.pushed import Priced, pushed, pushed_mt_id
 from ledger.decisions.refusals import UnknownSubscription
 from ledger.decisions.story import Known
@@ -75,17 +76,17 @@ class Ending(NamedTuple):
     now: datetime
 
 
-def rests_on(ref: SubscriptionRef, known: Known) -> Query:
-    """Give the facts that a renewal rests on: its own life, and what else the consumer did."""
+def rests_on(ref: SubscriptionRef, known: Known, past: Past = NOTHING) -> Query:
+    """Give what a renewal rests on: its own life, and what the consumer did since `past`."""
     return (
         Interest((tag("subscription", ref.subscription),), TYPES),
-        Interest((tag("consumer", ref.consumer),), _CONSENT | spending.TYPES),
+        Interest((tag("consumer", ref.consumer),), _CONSENT | spending.TYPES, past.position),
         Interest((TRADE,), after=known.catalogue.position),
     )
 
 
-def renew(facts: Sequence[Fact], asking: Asking, known: Known) -> list[Draft]:
-    """Decide on the renewal of a subscription; its life is among `facts`, and its consumer's.
+def renew(facts: Sequence[Fact], asking: Asking, known: Known, own: Account) -> list[Draft]:
+    """Decide on the renewal of a subscription: its life is among `facts`, its consumer's in `own`.
 
     Raises:
         UnknownSubscription: nobody ever asked for it.
@@ -95,14 +96,14 @@ def renew(facts: Sequence[Fact], asking: Asking, known: Known) -> list[Draft]:
         raise UnknownSubscription(asking.subscription)
     if asking.request in life.refusals:
         return []
-    due = due_now(life, facts, known, asking.now)
+    due = due_now(life, own.facts, known, asking.now)
     if isinstance(due, NotDue):
         return [_refused(life, due, asking, known.book)] if asking.request is not None else []
     terms = known.rules.subscriptions
     if terms is not None and _unpaid(life, due, terms):
         ending = Ending(asking.subscription, "unpaid", "", asking.now)
         return [_stopped(life, ending, known.book)]
-    return _attempt(life, due, facts, known, asking.now)
+    return _attempt(life, due, (facts, own), known, asking.now)
 
 
 def stop(facts: Iterable[Fact], ending: Ending, book: str) -> list[Draft]:
@@ -173,14 +174,14 @@ def _unpaid(life: Life, due: Due, terms: Subscriptions) -> bool:
 
 
 def _attempt(
-    life: Life, due: Due, facts: Sequence[Fact], known: Known, now: datetime
+    life: Life, due: Due, read: tuple[Sequence[Fact], Account], known: Known, now: datetime
 ) -> list[Draft]:
     """Charge the cycle and emit its message, or record why it may not be charged."""
-    ref, book, rules = life.ref, known.book, known.rules
+    ref, book, rules, (facts, own) = life.ref, known.book, known.rules, read
     service = service_of(ref, known.catalogue, now)
     test = known.catalogue.is_test(ref.consumer, now)
     bought = purchase(book, ref, service, Cycle(due.day, now, test))
-    made = charge(bought, known.basis, spending.spent(facts))
+    made = charge(bought, known.basis, spending.spent(own.facts))
     chain = _Chain(book, ref, due.day)
     if isinstance(made, ChargeRefused):
         chain.add(made, refused_before(facts, made.charge))
@@ -194,7 +195,8 @@ def _attempt(
         ends = due_at(anchor, rules.zone, ref.every, due.number + 1)
         chain.add(_renewed(ref, due, made, (emitted.ref.mt, ends)))
     chain.add(made, len(tried))
-    for notice in notices_due(book, rules, made, (*facts, made), Way(ref.gateway, ref.smsc)):
+    way, charges = Way(ref.gateway, ref.smsc), (*own.facts, made)
+    for notice in notices_due(book, rules, made, charges, way, own.sums):
         chain.beside(notice)
     chain.add(emitted, text=text)
     return chain.drafts

@@ -4,7 +4,7 @@ What is authorized counts, and what was captured; what was released does not. A 
 before a charge, a notice falls due with it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,13 +12,13 @@ from ledger.facts.base import Fact
 from ledger.facts.charges import (
     ChargeAuthorized,
     ChargeCaptured,
-    ChargeRef,
     ChargeReleased,
 )
 from ledger.facts.notices import NoticeDue
 from ledger.facts.registry import stored_name
 from ledger.rules.codes import covers
 from ledger.rules.inforce import Cap, Notice
+from ledger.spans import begins as window_begins
 from ledger.spans import holds
 
 TYPES = frozenset(
@@ -26,6 +26,8 @@ TYPES = frozenset(
 )
 """The facts that tell what was spent, and of what a consumer was told already."""
 
+Moving = ChargeAuthorized | ChargeCaptured | ChargeReleased
+"""The facts of charges that change what was spent."""
 
 _MOVING = (ChargeAuthorized, ChargeCaptured, ChargeReleased)
 
@@ -60,27 +62,76 @@ class Crossing(NamedTuple):
 
 
 def spent(facts: Iterable[Fact]) -> tuple[Spent, ...]:
-    """Fold one consumer's charges into what still counts, in the order they began."""
-    known: dict[str, Spent] = {}
+    """Fold one consumer's charges into what still counts, in the order they began.
+
+    A charge whose beginning is not among `facts` is left out, whatever came of it: see `changes`.
+    """
+    moving = list(since_begun(facts))
     released: set[str] = set()
-    for fact in [one for one in facts if isinstance(one, _MOVING)]:
+    for fact in moving:
+        if isinstance(fact, ChargeReleased):
+            released.add(fact.ref.charge)
+        else:
+            released.discard(fact.ref.charge)
+    return tuple(one for charge, one in begun(moving).items() if charge not in released)
+
+
+def begun(facts: Iterable[Fact]) -> dict[str, Spent]:
+    """Give the charges whose beginning is among `facts`, by their ids, whatever came of them.
+
+    An operator may bill what nobody authorized: then it begins so.
+    """
+    known: dict[str, Spent] = {}
+    for fact in facts:
         match fact:
             case ChargeAuthorized():
                 # Tried again, it counts where it is tried: a month's end between is no way out.
-                charge = fact.ref.charge
-                known[charge] = _of(fact.ref, fact.amounts.price, fact.occurred_at)
-                released.discard(charge)
-            case ChargeCaptured():
-                charge = fact.ref.charge
-                known.setdefault(charge, _of(fact.ref, fact.amounts.price, fact.occurred_at))
-                released.discard(charge)
-            case ChargeReleased():
-                released.add(fact.ref.charge)
-    return tuple(one for charge, one in known.items() if charge not in released)
+                known[fact.ref.charge] = _of(fact)
+            case ChargeCaptured(was="unauthorized"):
+                known.setdefault(fact.ref.charge, _of(fact))
+            case _:
+                pass
+    return known
 
 
-def _of(ref: ChargeRef, price: int, at: datetime) -> Spent:
-    return Spent(ref.charge, ref.merchant, ref.service, ref.short_code, price, at)
+def changes(facts: Iterable[Fact]) -> Iterator[tuple[str | None, int]]:
+    """Give by how much charges that began before `facts` changed what was spent: service, micros.
+
+    Each fact tells from what state it takes its charge, so nothing before it has to be known.
+    """
+    for fact, known in _moving(facts):
+        if known:
+            continue
+        if isinstance(fact, ChargeReleased):
+            yield fact.ref.service, -fact.amounts.price
+        elif fact.was == "released":
+            yield fact.ref.service, fact.amounts.price
+
+
+def since_begun(facts: Iterable[Fact]) -> Iterator[Moving]:
+    """Give the facts of charges from where each begins on."""
+    return (fact for fact, known in _moving(facts) if known)
+
+
+def _moving(facts: Iterable[Fact]) -> Iterator[tuple[Moving, bool]]:
+    """Give the facts of charges, and of each whether its charge has begun with it or before."""
+    known: set[str] = set()
+    for fact in facts:
+        if isinstance(fact, _MOVING):
+            if isinstance(fact, ChargeAuthorized) or fact.was == "unauthorized":
+                known.add(fact.ref.charge)
+            yield fact, fact.ref.charge in known
+
+
+def _of(fact: ChargeAuthorized | ChargeCaptured) -> Spent:
+    ref, price = fact.ref, fact.amounts.price
+    return Spent(ref.charge, ref.merchant, ref.service, ref.short_code, price, fact.occurred_at)
+
+
+def begins(caps: Iterable[Cap], at: datetime) -> datetime:
+    """Give when the longest window of a charge at `at` begins; nothing before counts for a cap."""
+    windows = (cap.window for cap in caps)
+    return min((window_begins(one, at) for one in windows), default=at)
 
 
 def reached(caps: Iterable[Cap], wanted: Spent, before: Sequence[Spent]) -> Reached | None:
@@ -110,16 +161,25 @@ def _counts(cap: Cap, wanted: Spent, one: Spent) -> bool:
 
 
 def crossings(
-    notices: Iterable[Notice], made: Spent, before: Sequence[Spent], facts: Iterable[Fact]
+    notices: Iterable[Notice],
+    made: Spent,
+    before: Sequence[Spent],
+    facts: Iterable[Fact],
+    earlier: int = 0,
 ) -> list[Crossing]:
     """Give the notices that fall due with a charge that was just authorized.
 
+    `earlier` is what charges of the service came to that are not in `before`, in micros.
     A threshold of which the consumer was told counts as told for ever, although what was spent
     may have been released since; so what brings the sum there again tells nobody twice.
     """
     told = [fact for fact in facts if isinstance(fact, NoticeDue)]
-    sum_after = made.price + sum(
-        one.price for one in before if one.service == made.service and one.charge != made.charge
+    sum_after = (
+        earlier
+        + made.price
+        + sum(
+            one.price for one in before if one.service == made.service and one.charge != made.charge
+        )
     )
     found: list[Crossing] = []
     for notice in notices:

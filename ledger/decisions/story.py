@@ -1,6 +1,6 @@
 """The facts of one exchange as they come about, each caused by the one before it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ledger.catalogue import Catalogue, Tariff
 from ledger.decisions import opt_out, receipt
 from ledger.decisions.charging import Basis, Purchase
+from ledger.decisions.crossed import NO_SUMS
 from ledger.facts.base import Draft, Fact, Leg
 from ledger.facts.catalogue import ServiceDeclared
 from ledger.facts.consent import OptOutLifted
@@ -82,10 +83,18 @@ def alike(fact: Fact, others: Iterable[Fact]) -> int:
 class Exchange:
     """The facts of one exchange as they come about, each caused by the one before it."""
 
-    def __init__(self, mo: Mo, known: Known, history: Iterable[Fact]) -> None:
+    def __init__(
+        self,
+        mo: Mo,
+        known: Known,
+        history: Iterable[Fact],
+        sums: Mapping[str, int] = NO_SUMS,
+    ) -> None:
         self.mo = mo
         self.known = known
         self.history = tuple(history)
+        self.sums = sums
+        """What the consumer's charges that are not in `history` came to, by service."""
         self.scopes = opt_out.stopped(self.history)
         self.test = known.catalogue.is_test(mo.consumer, mo.occurred_at)
         self.drafts: list[Draft] = []
