@@ -30,6 +30,7 @@ from api import (
 )
 from api.access import Face
 from api.answers import document, tell_problems
+from api.bodies import refuse_doubled_names
 from api.books import Books
 from api.limits import BodyLimit
 from api.shortcut import Application
@@ -72,7 +73,7 @@ def create_app(
     tell_problems(app)
     # The scheme only tells the document how to present a key; `Allow` judges it.
     scheme = HTTPBearer(auto_error=False, description="A key issued by `obole key`.")
-    named = [Security(scheme), Depends(_named)]
+    named = [Security(scheme), Depends(_named), Depends(refuse_doubled_names)]
     book = APIRouter(prefix="/v1/books/{book}", dependencies=named)
     for face in _FACES:
         book.include_router(face.router)

@@ -29,6 +29,20 @@ Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Position = Annotated[int, Field(ge=0, le=MAX_POSITION)]
 
 
+def is_readable(text: str) -> bool:
+    """Tell whether there is anything to read in a text: one letter that is no blank or control."""
+    return any(letter.isprintable() and not letter.isspace() for letter in text)
+
+
+def _readable(text: str) -> str:
+    if not is_readable(text):
+        raise ValueError("there is nothing to read in it")
+    return text
+
+
+Legible = Annotated[Text, AfterValidator(_readable)]
+
+
 def _without_number(words: str) -> str:
     if tells_number(words):
         raise ValueError(NUMBER_TOLD)

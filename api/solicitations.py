@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from api.access import Allow, Caller, face_of, speaks_for
 from api.registered import check_registered
-from api.shapes import STRICT, Consumer, HexId, Link, MessageId, Sender, ShortCode, ShortId, Text
+from api.shapes import STRICT, Consumer, HexId, Legible, Link, MessageId, Sender, ShortCode, ShortId
 from api.watermark import Reader
 from ledger.commands.solicitations import (
     Asker,
@@ -38,15 +38,13 @@ Viewer = Annotated[Caller, Depends(Allow("merchant", "regulator", "admin"))]
 
 
 def _fit(value: str) -> str:
-    if not value.strip():
-        raise ValueError("there is nothing to read in it")
     parts = segments(value).parts
     if parts > MOST_PARTS:
         raise ValueError(f"takes {parts} parts, and at most {MOST_PARTS} are sent")
     return value
 
 
-FitText = Annotated[Text, AfterValidator(_fit)]
+FitText = Annotated[Legible, AfterValidator(_fit)]
 
 
 class Question(BaseModel):

@@ -192,7 +192,7 @@ class TestMessage:
         answer = api.post(path, TEXT)
         assert (answer.status_code, answer.json()["rule"]) == (409, "expired")
 
-    @pytest.mark.parametrize("text", ["", " ", "x" * 1531, 7, None])
+    @pytest.mark.parametrize("text", ["", " ", "\x00", "\u200b\x00\n", "x" * 1531, 7, None])
     def test_that_cannot_be_sent_names_the_field(self, api: Api, text: object) -> None:
         bought(api)
         answer = api.post(message(ask(api)), {"text": text})

@@ -108,8 +108,11 @@ class TestToml:
             *(b"a=" + b"[" * 100_000, b"a=" + b"{a=" * 5_000, b"a." * 2_000 + b"a=1"),
             *(b"a=" + b"9" * 5_000, b"\xff", b"\x00", b"\xef\xbb\xbfa=1", b"[" + b" " * 50_000),
             *(b" " * 50_000 + b"a", b'a="' + b'\\"' * 50_000),
+            # A key of so many parts took seconds, by their square, until it was refused.
+            *(b"[" + b"a." * 100_000 + b"a]", b"a." * 100_000 + b"a=1"),
+            *(b"x={" + b'"a" .' * 100_000 + b"a=1}",),
         ],
-        ids=range(10),
+        ids=range(13),
     )
     def test_of_the_worst_is_refused_at_once(self, name: str, raw: bytes) -> None:
         read, _, refused = TOML[name]

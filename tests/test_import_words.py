@@ -119,6 +119,13 @@ class TestWords:
             'charges[].price: is missing, such as {"amount": "3.00", "currency": "EUR"}'
         }
 
+    def test_of_a_solicitation_in_which_there_is_nothing_to_read(self) -> None:
+        line = {**message(1, kind="solicitation", text="\x00 \u200b"), "service": "quiz"}
+        del line["sent_at"]
+        line["arrived_at"] = "2026-08-03T08:00:00Z"
+        assert refused(line) == "text: there is nothing to read in it"
+        read_line(ndjson([{**line, "text": "👍"}]))
+
     @given(st.data(), st.sampled_from(sorted(LINES)), NOISE)
     def test_of_any_value_shows_no_pattern_and_no_type(
         self, data: st.DataObject, kind: str, value: object

@@ -130,14 +130,17 @@ def prove(  # noqa: PLR0913 - each is an option of the command
     if as_json:
         print_json([one._asdict() for one in steps])
     else:
-        rows = [
-            (one.book, one.step, f"{one.things:,}", f"{one.seconds:.1f}", _held(one.failures))
-            for one in steps
-        ]
-        headers = ("book", "step", "#things", "#seconds", "holds")
-        print_table(table(f"Market of seed {seed}, {messages:,} messages", headers, rows))
+        _tell_steps(f"Market of seed {seed}, {messages:,} messages", steps)
     if any(one.failures for one in steps):
         raise CommandRefused("the ledger is not what it must be")
+
+
+def _tell_steps(title: str, steps: list[Step]) -> None:
+    rows = [
+        (one.book, one.step, f"{one.things:,}", f"{one.seconds:.1f}", _held(one.failures))
+        for one in steps
+    ]
+    print_table(table(title, ("book", "step", "#things", "#seconds", "holds"), rows))
 
 
 def _taken(ways: str) -> set[str]:

@@ -23,6 +23,7 @@ from api.importing.words import (
     Status,
     in_words,
 )
+from api.shapes import is_readable
 from ledger.decisions.effect import ReceiptOutcome
 from ledger.facts.base import HexId, Leg, ShortCode, ShortId
 from ledger.facts.catalogue import Keyword
@@ -242,6 +243,8 @@ def _check(line: Line) -> None:
     match line:
         case Exchange():
             _check_exchange(line)
+        case Solicitation() if line.text is not None and not is_readable(line.text):
+            raise LineRefused("text: there is nothing to read in it")
         case StopSubscription() if tells_number(line.reason):
             raise LineRefused(f"reason: {NUMBER_TOLD}")
         case _:

@@ -36,6 +36,8 @@ ListOf = Annotated[tuple[ItemT, ...], Field(strict=False)]
 SomeOf = Annotated[tuple[ItemT, ...], Field(strict=False), AfterValidator(_not_empty)]
 """A list with at least one entry; checked last, or a wrong entry would read as none."""
 
+_MOST_DOTS = 200
+"""On a line; no text of a few sentences has so many."""
 _PLAIN_WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is no field that belongs here",
@@ -78,6 +80,7 @@ class Document:
             ValueError: it is no UTF-8 text or no TOML; the message names the line.
         """
         text = raw.decode()
+        _refuse_deep_keys(text)
         self.problems: list[Problem] = []
         self._lines: dict[Place, int] = {}
         try:
@@ -131,6 +134,16 @@ class Document:
                 return value.text
             case _:
                 return value
+
+
+def _refuse_deep_keys(text: str) -> None:
+    """Refuse a line that could hold a key of so many parts that reading it took minutes.
+
+    Reading a dotted key takes time by the square of its parts, and it stands on one line.
+    """
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > _MOST_DOTS:
+            raise ValueError(f"more than {_MOST_DOTS} dots on a line (at line {number})")
 
 
 class _BareNumber:
