@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from api import intake
 from api.importing.bytes import Decoding, Numbered, Splitter
 from api.importing.lines import MAX_LINE_BYTES, LineRefused, Mo, Receipt, read_line
 from api.importing.sharing import BY_ITSELF, REMEMBERED, Sharing
-from tests.support.cli import ROOT
-from tests.support.importing import answer, message, ndjson, receipt
+from api.importing.words import KINDS
+from tests.support.cli import CATALOGUE, ROOT
+from tests.support.database import TestDatabase
+from tests.support.importing import Importing, answer, at, message, ndjson, receipt
 
 PIECES = st.lists(st.binary(max_size=40) | st.just(b"\n") | st.just(b'{"a":1}\n'), max_size=30)
 
@@ -97,10 +100,38 @@ SHOWN = dict(re.findall(r"<!-- line: (.+?) -->\n```json\n(.+?)\n```", PAGE))
 class TestShown:
     """The lines that the documentation shows."""
 
-    @pytest.mark.parametrize("kind", ["mo", "exchange", "turn"])
-    def test_are_taken(self, kind: str) -> None:
-        line = read_line(SHOWN[kind].encode())
-        assert line.__struct_config__.tag == kind
+    def test_are_of_every_kind(self) -> None:
+        assert set(SHOWN) == set(KINDS)
+        for kind, line in SHOWN.items():
+            assert read_line(line.encode()).__struct_config__.tag == kind
+
+    def test_bring_about_what_they_say(self, database: TestDatabase, tmp_path: Path) -> None:
+        importing = Importing(database, tmp_path)
+        kinds = ("mo", "receipt", "exchange", "solicitation", "turn")
+        told = taken(importing, "fr", *(SHOWN[kind] for kind in kinds))
+        assert (told["recorded"], told["lines"]) == (len(kinds), len(kinds)), told
+        assert importing.count("charge_captured.v1") == 2
+        assert importing.count("mt_handed_over.v1") == 1
+
+    def test_end_the_subscription_that_is_told_of(
+        self, database: TestDatabase, tmp_path: Path
+    ) -> None:
+        importing = Importing(database, tmp_path)
+        file = str(CATALOGUE.with_name("catalogue_be.toml"))
+        assert importing.obole("catalogue", "load", file, "--book", "be").status == 0
+        asked = message(
+            1, gateway="kannel-be", smsc="proximus-be", id="b-1", sender="32400100001",
+            short_code="9050", text="KWIS",
+        )  # fmt: skip
+        begun = ndjson([asked, {**asked, "id": "b-2", "text": "OK", "sent_at": at(60)}]).decode()
+        told = taken(importing, "be", begun.rstrip(), SHOWN["stop_subscription"])
+        assert (told["recorded"], told["lines"]) == (3, 3), told
+
+
+def taken(importing: Importing, book: str, *lines: str) -> Any:  # noqa: ANN401 - what was printed
+    """Import lines into a book; gives what is told of it."""
+    path = importing.file("\n".join(lines).encode() + b"\n")
+    return importing.obole("import", str(path), "--book", book, "--json").json
 
 
 MODELS: dict[type, type[BaseModel]] = {Mo: intake.Message, Receipt: intake.Receipt}
