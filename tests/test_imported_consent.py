@@ -57,6 +57,10 @@ class TestStop:
         found = only(given(told(text="STOP JEU", **STOPPED)).book, OptedOut)
         assert (found.service, found.merchant, found.everywhere) == ("quiz", "ludotel", False)
 
+    def test_that_the_platform_took_for_something_else_is_found_by_its_message(self) -> None:
+        book = given(told(text="STOP", charges=[], receipts=[])).book
+        assert only(book, FindingOpened).finding == finding_id(BOOK, "stop_ignored", MO)
+
     def test_that_the_platform_knew_finds_nothing(self) -> None:
         book = given(told(text="STOP", **STOPPED)).book
         assert findings(book) == []
@@ -165,6 +169,10 @@ class TestLift:
         ).book
         assert not book.facts(OptOutLifted)
 
+    def test_sent_before_the_stop_of_its_service_leaves_that(self) -> None:
+        stop, early = mo("STOP JEU", gateway_message_id="m-0"), "2026-07-10T09:59:59Z"
+        assert not given(stop, told(sent_at=early)).book.facts(OptOutLifted)
+
     def test_of_what_nobody_sells_opens_no_service(self) -> None:
         match = QUIZ | {"service": "nobody"}
         stop = mo("STOP JEU", gateway_message_id="m-0")
@@ -195,11 +203,16 @@ class TestMatched:
         book = given(told(match=match, charges=[])).book
         found, message = only(book, FindingOpened), only(book, MoReceived)
         assert (found.kind, found.mo, found.charge, found.test) == ("sold_unknown", MO, None, False)
+        assert found.finding == finding_id(BOOK, "sold_unknown", MO)
         assert (found.consumer, found.short_code, found.operator) == (
             message.consumer,
             message.short_code,
             message.operator,
         )
+
+    def test_with_what_was_written_after_its_keyword(self) -> None:
+        book = given(told(text="JEU 42", match=QUIZ | {"argument": "42"})).book
+        assert book.text_of(only(book, KeywordMatched)) == "42"
 
     def test_under_a_receipt_that_names_its_message(self) -> None:
         book = given(told()).book
@@ -294,3 +307,9 @@ class TestRestsOn:
         given(mo("VOTE 1", gateway_message_id="m-0"), book=book)
         given(told(text="INCONNU", **STOPPED), book=book)
         assert only(book, OptedOut).service == "vote"
+
+    def test_a_stop_reaches_as_far_as_the_country_reads_it(self) -> None:
+        stop = msgspec.structs.replace(FRENCH.at(NOON).stop, bare="consumer")
+        book = in_memory(rules=ChangedRules(stop=stop))
+        found = only(given(told(text="STOP", **STOPPED), book=book).book, OptedOut)
+        assert (found.everywhere, found.service, found.merchant) == (True, None, None)
