@@ -584,6 +584,30 @@ class TestVerify:
                 archive.write(file, file.relative_to(folder))
         assert checking.verify(tmp_path / "again.zip").problems
 
+    def test_of_what_is_no_export_says_so_and_not_that_it_was_changed(
+        self, obole: Obole, tmp_path: Path
+    ) -> None:
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "notes.txt").write_text("nothing")
+        with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+            archive.writestr("photo.txt", "nothing")
+        for name, why in (
+            ("none", "there is nothing of that name"),
+            ("notes.txt", "it is neither a folder nor a zip"),
+            ("empty", "it holds no manifest.json, no facts.jsonl and no facts.csv"),
+            ("other.zip", "it holds no manifest.json, no facts.jsonl and no facts.csv"),
+        ):
+            done = obole("audit", "verify", str(tmp_path / name))
+            told = f"obole: {tmp_path / name} is no export: {why}\n"
+            assert (done.status, done.out, done.err) == (1, "", told)
+
+    def test_without_its_manifest_is_an_export_that_was_changed(
+        self, obole: Obole, out: Path
+    ) -> None:
+        (out / "manifest.json").unlink()
+        done = obole("audit", "verify", str(out))
+        assert (done.status, "is not as it was exported" in done.err) == (1, True)
+
     def resum(self, out: Path) -> None:
         """Make the manifest agree with the files again, as a careful forger would."""
         told = manifest(out)

@@ -187,11 +187,17 @@ def verify(
     found = checking.verify(export)
     if as_json:
         print_json(found._asdict())
-    else:
-        for problem in found.problems:
-            say(problem)
-    if found.problems:
-        raise CommandRefused(f"{export} is not as it was exported")
+    _refuse_wrong(export, found, shown=not as_json)
     if not as_json:
         say(f"{export}: {count(found.files, 'file')} and {count(found.facts, 'fact')} are whole")
         say(f"manifest {found.manifest_sha256}")
+
+
+def _refuse_wrong(export: Path, found: checking.Verified, *, shown: bool) -> None:
+    if not found.is_export:
+        raise CommandRefused(f"{export} is no export: {', '.join(found.problems)}")
+    if not found.problems:
+        return
+    for problem in found.problems if shown else ():
+        say(problem)
+    raise CommandRefused(f"{export} is not as it was exported")

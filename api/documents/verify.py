@@ -74,6 +74,8 @@ class Verified(NamedTuple):
     facts: int
     manifest_sha256: str | None
     problems: list[str]
+    is_export: bool = True
+    """False: nothing of an export was found there, so that nothing can have been changed in it."""
 
 
 MOST_PROBLEMS = 20
@@ -84,6 +86,8 @@ MOST_UNPACKED = 100
 """How many times its size an archive may grow: no file full of hashes grows so much."""
 MOST_ENTRIES = 1_000
 """Facts, their table, a manifest, and the rules and settings that were ever in force: no more."""
+_ZIP = b"PK"
+"""How every zip begins, also one that was cut off."""
 _PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _NO_ZIP = (
     *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error),
@@ -93,15 +97,35 @@ _NO_ZIP = (
 
 def verify(export: Path) -> Verified:
     """Check an export: its folder, or the zip that was handed out."""
+    if (why := _no_export(export)) is not None:
+        return Verified(0, 0, None, [why], is_export=False)
     if not export.is_file():
         return _verify(export)
     with TemporaryDirectory(prefix="obole-verify-") as folder:
         try:
             _unpack(export, folder)
         except _NO_ZIP as error:
-            problem = f"{export} is neither an export's folder nor its whole zip: {error}"
-            return Verified(0, 0, None, [problem])
+            return Verified(
+                0, 0, None, [f"{export} is neither an export's folder nor its whole zip: {error}"]
+            )
+        if (why := _no_export(Path(folder))) is not None:
+            return Verified(0, 0, None, [why], is_export=False)
         return _verify(Path(folder))
+
+
+def _no_export(path: Path) -> str | None:
+    """Tell why nothing there can be an export, as far as that is seen from outside."""
+    if path.is_dir():
+        found = any((path / name).exists() for name in (MANIFEST, LINES, TABLE))
+        return None if found else f"it holds no {MANIFEST}, no {LINES} and no {TABLE}"
+    if not path.is_file():
+        return "there is nothing of that name"
+    try:
+        with path.open("rb") as opened:
+            begins = opened.read(len(_ZIP))
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    return None if begins == _ZIP else "it is neither a folder nor a zip"
 
 
 def _unpack(export: Path, folder: str) -> None:
@@ -127,7 +151,7 @@ def _verify(folder: Path) -> Verified:
             raw = opened.read(MOST_LINE_BYTES)
         read = msgspec.json.decode(raw, type=_Manifest)
     except OSError as error:
-        return Verified(0, 0, None, [f"{folder / MANIFEST} cannot be read: {error.strerror}"])
+        return Verified(0, 0, None, [f"{MANIFEST} cannot be read: {error.strerror}"])
     except (ValueError, RecursionError) as error:
         return Verified(0, 0, None, [f"{MANIFEST}: {error}"])
     if read.format != FORMAT:
