@@ -7,15 +7,17 @@ date, and the command begins again.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from msgspec import ValidationError
+from msgspec import ValidationError, structs
 
 from ledger.catalogue import Catalogue
 from ledger.commands.pasts import Pasts
 from ledger.decisions.refusals import RulesOutdated, UnknownGateway, UnknownLink
 from ledger.decisions.story import Known
 from ledger.facts.base import Draft, Fact, Recorded, Sealed
+from ledger.facts.checked import Checked
 from ledger.facts.registry import REGISTRY, FactRefused, Origin, fact_id, stored_name
 from ledger.facts.subscriptions import SubscriptionStarted
 from ledger.facts.tags import TRADE
@@ -91,6 +93,8 @@ class Settled(NamedTuple):
     history: tuple[Recorded, ...]
     appended: tuple[Recorded, ...]
     head: int
+    texts: Mapping[str, str] = MappingProxyType({})
+    """What was sealed just now, by the ids of its facts."""
 
     @property
     def facts(self) -> tuple[Recorded, ...]:
@@ -191,7 +195,8 @@ class Deciding:
         self._origin = origin
         self._keys = keys
         self._read: list[Recorded] = []
-        self._made: dict[bytes, Recorded] = {}
+        self._made: list[tuple[Row, Recorded]] = []
+        self._texts: dict[str, str] = {}
 
     def rows(self, history: Sequence[AnyRow]) -> list[Row]:
         """Decide on rows.
@@ -200,20 +205,33 @@ class Deciding:
         """
         _hold_still(self._catalogue, history)
         self._read = decoded = [REGISTRY.decode(row, self._book) for row in history]
-        new = [encode(draft, self._origin, self._keys) for draft in self._decide(decoded)]
-        read_back = [_readable(row, self._book) for row in new]
-        _refuse_repeated(decoded, read_back)
-        self._made.update(zip((row.data for row in new), read_back, strict=True))
-        return new
+        self._made = [self._draft(draft) for draft in self._decide(decoded)]
+        _refuse_repeated(decoded, [one for _, one in self._made])
+        return [row for row, _ in self._made]
+
+    def _draft(self, draft: Draft) -> tuple[Row, Recorded]:
+        """Give the row of a draft, and what would be read of it."""
+        fact, origin = sealed(draft, self._origin, self._keys), self._origin
+        n, exchange, cause = draft.n, draft.exchange, draft.caused_by
+        row = REGISTRY.encode(Draft(fact, n, exchange, cause), origin)
+        name = fact_id(origin.book, type(fact), fact.subject, n)
+        if not _CHECKED.knows(fact):
+            _read_back(row, fact)
+        if draft.text is not None:
+            self._texts[name] = draft.text
+        chain = (exchange, cause, origin.actor, origin.request)
+        return row, Recorded(self._book, 0, None, name, *chain, fact)
 
     def settled(self, outcome: Outcome) -> Settled:
         """Give what was read and what was recorded, now that it has its place."""
         # What is read back is what was decided on, in the same order, each row with its place now.
         read = zip(self._read, outcome.history, strict=True)
+        made = zip(self._made, outcome.appended, strict=True)
         return Settled(
             tuple([_placed(one, row) for one, row in read]),
-            tuple([_placed(self._made[row.data], row) for row in outcome.appended]),
+            tuple([_placed(one, row) for (_, one), row in made]),
             outcome.head,
+            self._texts,
         )
 
 
@@ -231,12 +249,16 @@ def _hold_still(catalogue: Catalogue, history: Iterable[AnyRow]) -> None:
             raise CatalogueMoved
 
 
-def _readable(row: Row, book: str) -> Recorded:
+_CHECKED = Checked()
+
+
+def _read_back(row: Row, fact: Fact) -> None:
     """Read a row before it is written: making a fact checks none of its fields."""
     try:
-        return REGISTRY.decode(row, book)
+        REGISTRY.decode(row)
     except ValidationError as error:
         raise FactRefused(f"{row.type}: {error}") from error
+    _CHECKED.learn(fact)
 
 
 def _refuse_repeated(history: Iterable[Recorded], new: Sequence[Recorded]) -> None:
@@ -253,13 +275,19 @@ def _refuse_repeated(history: Iterable[Recorded], new: Sequence[Recorded]) -> No
 
 def encode(draft: Draft, origin: Origin, keys: Mapping[DataKeyId, bytes | None]) -> Row:
     """Turn a draft into a row, its text sealed under the data key of its own consumer."""
+    return REGISTRY.encode(draft._replace(fact=sealed(draft, origin, keys), text=None), origin)
+
+
+def sealed(draft: Draft, origin: Origin, keys: Mapping[DataKeyId, bytes | None]) -> Fact:
+    """Give the fact of a draft with its text, sealed under the data key of its own consumer."""
+    fact = draft.fact
     if draft.text is None:
-        return REGISTRY.encode(draft, origin)
-    wanted = data_key_of(draft.fact)
+        return fact
+    wanted = data_key_of(fact)
     key = keys[wanted]
     assert key is not None, "nothing is sealed under a key that was destroyed"
-    name = fact_id(origin.book, type(draft.fact), draft.fact.subject, draft.n)
-    return REGISTRY.encode(draft, origin, seal(key, wanted, name, draft.text))
+    name = fact_id(origin.book, type(fact), fact.subject, draft.n)
+    return structs.replace(fact, text=seal(key, wanted, name, draft.text))
 
 
 def data_key_of(fact: Fact) -> DataKeyId:

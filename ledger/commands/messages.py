@@ -142,12 +142,18 @@ def told(mo: str, settled: Settled, key_of: Callable[[DataKeyId], bytes | None])
     if emitted is None:
         return Answer(mo, None, "", "", repeated, settled.head)
     fact, mt = emitted
+    text = settled.texts.get(fact.id)
+    if text is None:
+        text = _opened(fact.id, mt, key_of)
+    return Answer(mo, mt.ref.mt, text, mt.billing_code, repeated, settled.head)
+
+
+def _opened(name: str, mt: MtEmitted, key_of: Callable[[DataKeyId], bytes | None]) -> str:
     key = key_of(data_key_of(mt))
     try:
-        text = unseal(key, fact.id, mt.text) if key and mt.text else ""
+        return unseal(key, name, mt.text) if key and mt.text else ""
     except WrongKey:
-        text = ""  # The key was destroyed, and the consumer has written again since.
-    return Answer(mo, mt.ref.mt, text, mt.billing_code, repeated, settled.head)
+        return ""  # The key was destroyed, and the consumer has written again since.
 
 
 def _messages(mo: str, facts: Iterable[Recorded]) -> Iterator[MoReceived]:
