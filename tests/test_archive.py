@@ -39,8 +39,7 @@ def log(
     monkeypatch.setenv("OBOLE_ARCHIVE", str(tmp_path))
     open_small(database.owner_url, 7)
     with opened(database.app_url) as found:
-        for n in range(3 * SIZE + 5):
-            found.submit([noting(f"a:{n}", f"b:{n % 5}", "c:1")])
+        found.submit([noting(f"a:{n}", f"b:{n % 5}", "c:1") for n in range(3 * SIZE + 5)])
         yield found
 
 
@@ -123,8 +122,7 @@ class TestReading:
         self, database: TestDatabase, log: PostgresLog, tmp_path: Path
     ) -> None:
         leave(database, tmp_path, 3)
-        for n in range(2 * SIZE):
-            log.submit([noting(f"d:{n}")])
+        log.submit([noting(f"d:{n}") for n in range(2 * SIZE)])
         assert [row.position for row in log.follow(0, 2_000)] == list(range(1, 5 * SIZE + 6))
 
 
