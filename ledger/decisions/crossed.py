@@ -20,6 +20,7 @@ class Way(NamedTuple):
 
 
 NO_SUMS: Mapping[str, int] = MappingProxyType({})
+"""Where nothing is left out: every charge begins among the facts."""
 
 
 def notices_due(
@@ -40,10 +41,15 @@ def notices_due(
     this = next((one for one in everything if one.charge == made.ref.charge), None)
     if this is None:
         return []  # Its message was reported as failed before we knew of it.
-    service = this.service or ""
-    earlier = sums.get(service, 0) + sum(by for whose, by in changes(facts) if whose == service)
+    earlier = _left_out(facts, sums, this.service) if sums is not NO_SUMS else 0
     found = crossings(rules.notices, this, everything, facts, earlier)
     return [_due(book, made, crossing, way) for crossing in found]
+
+
+def _left_out(facts: Iterable[Fact], sums: Mapping[str, int], service: str | None) -> int:
+    """Give what charges of a service come to now that began before `facts`."""
+    since = sum(by for whose, by in changes(facts) if whose == service)
+    return sums.get(service or "", 0) + since
 
 
 def _due(book: str, made: ChargeAuthorized, crossing: Crossing, way: Way) -> NoticeDue:

@@ -66,7 +66,7 @@ def spent(facts: Iterable[Fact]) -> tuple[Spent, ...]:
 
     A charge whose beginning is not among `facts` is left out, whatever came of it: see `changes`.
     """
-    moving = list(since_begun(facts))
+    moving = [one for one in facts if isinstance(one, _MOVING)]
     released: set[str] = set()
     for fact in moving:
         if isinstance(fact, ChargeReleased):
@@ -83,14 +83,11 @@ def begun(facts: Iterable[Fact]) -> dict[str, Spent]:
     """
     known: dict[str, Spent] = {}
     for fact in facts:
-        match fact:
-            case ChargeAuthorized():
-                # Tried again, it counts where it is tried: a month's end between is no way out.
-                known[fact.ref.charge] = _of(fact)
-            case ChargeCaptured(was="unauthorized"):
-                known.setdefault(fact.ref.charge, _of(fact))
-            case _:
-                pass
+        if isinstance(fact, ChargeAuthorized):
+            # Tried again, it counts where it is tried: a month's end between is no way out.
+            known[fact.ref.charge] = _of(fact)
+        elif isinstance(fact, ChargeCaptured) and fact.was == "unauthorized":
+            known.setdefault(fact.ref.charge, _of(fact))
     return known
 
 

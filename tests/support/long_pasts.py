@@ -11,7 +11,6 @@ from ledger.commands.pasts import Pasts
 from ledger.commands.received import Arrived, receive_all
 from ledger.commands.traffic import IncomingMo
 from ledger.decisions.refusals import Refusal
-from ledger.facts.base import Fact
 from ledger.facts.subscriptions import SubscriptionStarted
 from ledger.facts.traffic import MtEmitted
 from ledger.rules.inforce import Cap, CountedPer
@@ -38,6 +37,8 @@ class Market(NamedTuple):
     writes: tuple[tuple[str, str], ...]
     """Code and words."""
     senders: tuple[str, str]
+    first: tuple[str, ...] = ()
+    """What the first of them writes to the code for subscriptions before all else."""
 
 
 def cap(amount: int, n: int, unit: Unit, counted_per: CountedPer, zone: str | None = None) -> Cap:
@@ -97,6 +98,7 @@ MARKETS = {
             ),
         ),
         ("32470000001", "32470000002"),
+        ("HORO", "OK"),
     ),
 }
 
@@ -149,6 +151,8 @@ def live(market: Market, steps: Iterable[Step], *, long: int, kept: int = 0) -> 
     for one in (book, other):
         one.desk.pasts = Pasts(long, kept)
     lived = Lived((book, other), market, [])
+    for text in market.first:
+        take(book, market.write(text, sender=market.senders[0], short_code=SUBSCRIBED))
     for number, step in enumerate(steps):
         with suppress(Refusal):
             _happen(lived, number, step)
@@ -203,8 +207,3 @@ def _message(lived: Lived, number: object, wrote: tuple[int, int, int]) -> Incom
         gateway_message_id=f"m-{number}",
         stated_at=lived.book.clock.now - timedelta(seconds=late),
     )
-
-
-def kinds(book: Book) -> set[type[Fact]]:
-    """Give the kinds of facts of a book."""
-    return {type(fact) for fact in book.facts()}
