@@ -6,6 +6,7 @@ Every story is told with the application served while `obole archive` takes its 
 import asyncio
 from collections.abc import Generator
 from datetime import timedelta
+from io import StringIO
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 from httpx2 import Response
 
+from ledger.commands.pasts import Pasts
 from ledger.facts.base import Fact
 from ledger.facts.charges import ChargeAuthorized, ChargeCaptured
 from ledger.facts.consent import OptedOut
@@ -27,6 +29,7 @@ from projections.shown import Viewer, shown_at, shown_range
 from tests.support.api import BOOK, GATEWAY, MERCHANT, ORANGE, Api, serving
 from tests.support.cli import Obole, obole_at
 from tests.support.database import TestDatabase
+from tests.support.importing import Importing, at, message, ndjson, receipt
 from tests.support.projected import NAMES
 from tests.support.subscribed_api import SubscribedApi, serving_subscriptions
 
@@ -143,6 +146,27 @@ class TestStop:
         assert answer.status_code == 200
         assert answer.content == b""
         assert added(api, before) == [MoReceived]
+
+    def test_of_somebody_with_a_long_past_is_known_without_its_file(
+        self, api: Api, obole: Obole, folder: Path
+    ) -> None:
+        desk = api.books.by_name[BOOK].desk
+        desk.pasts = Pasts(long=0, kept=0)
+        bought(api)
+        api.mo("STOP", id="mo-2")
+        api.mo("CONTACT", id="mo-3")
+        leave(api, obole, OptedOut)
+        # What came of it is learnt from the file, once.
+        api.mo("CONTACT", id="mo-4")
+        (file,) = folder.glob("*.parquet")
+        file.rename(folder / "away")
+        before = head(api)
+        answer = api.mo("CONTACT", id="mo-5")
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert head(api) == before + 1
+        # Control: another process knows nothing of it yet, and answers nobody of whom it may know.
+        desk.pasts = Pasts(long=0, kept=0)
+        assert api.mo("CONTACT", id="mo-6").status_code == 503
 
     def test_still_ends_what_was_subscribed(self, subscribed: SubscribedApi, obole: Obole) -> None:
         api = subscribed
@@ -271,6 +295,27 @@ class TestUnreadable:
         assert stranger.status_code == 200
         assert stranger.content != b""
 
+    def test_ends_an_import_which_goes_on_once_it_is_back(
+        self, database: TestDatabase, obole: Obole, folder: Path, tmp_path: Path
+    ) -> None:
+        importing = Importing(database, tmp_path)
+        bought = importing.file(ndjson(message(n) for n in range(SIZE)))
+        assert obole("import", str(bought)).status == 0
+        assert obole("work", "--once", "--now", at(SIZE)).status == 0
+        assert obole("archive", "--keep", "0", "--yes").status == 0
+        old, new = receipt(0), message(SIZE + 1)
+        path = importing.file(ndjson([message(SIZE), old, new]), "later.ndjson")
+        files = [file.rename(file.with_suffix(".away")) for file in folder.glob("*.parquet")]
+        done = obole("import", str(path))
+        assert (done.status, "cannot be opened" in done.err) == (1, True), done
+        assert "Traceback" not in done.err
+        assert importing.rejected(path) == {}  # it says nothing of the line
+        for file in files:
+            file.rename(file.with_suffix(".parquet"))
+        assert obole("import", str(path)).status == 0
+        assert importing.count("charge_captured.v1") == 1
+        assert importing.count("mo_received.v1") == SIZE + 2
+
 
 class TestCommand:
     """`obole archive` says what has to be known."""
@@ -287,14 +332,20 @@ class TestCommand:
         assert in_database(api.database) == 1
 
     def test_says_who_has_to_be_told_of_the_folder(
-        self, api: Api, obole: Obole, folder: Path
+        self, api: Api, obole: Obole, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fill(api)
         api.project()
+        monkeypatch.setattr("sys.stdin", StringIO())
         untold = Obole({n: v for n, v in obole.environ.items() if n != "OBOLE_ARCHIVE"})
+        asked = untold("archive", "--keep", "0", "--to", str(folder))
+        # Nobody answers, so nothing is done; and it was said before.
+        assert asked.status == 1
+        assert f"every process of Obole needs OBOLE_ARCHIVE={folder}" in asked.err
+        assert in_database(api.database) == 1
         done = untold("archive", "--keep", "0", "--yes", "--to", str(folder))
         assert done.status == 0, done.err
-        assert "every process of Obole needs OBOLE_ARCHIVE=" in done.err
+        assert f"every process of Obole needs OBOLE_ARCHIVE={folder}" in done.err
         again = obole("archive", "--keep", "0", "--yes")
         assert "OBOLE_ARCHIVE" not in again.err
         assert "there is no partition to archive" in again.out

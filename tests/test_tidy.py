@@ -10,6 +10,7 @@ from tests.support.tidy import (
     PACKAGES,
     ROOT,
     Check,
+    bare_snapshots,
     floats_and_decimals,
     long_functions,
     places,
@@ -28,6 +29,10 @@ class TestTheTree:
 
     def test_has_no_sql_put_together_from_text(self) -> None:
         assert list(sql_with_holes(trees_below(*PACKAGES))) == []
+
+    def test_begins_no_snapshot_but_by_the_one_that_locks(self) -> None:
+        found = [place.partition(":")[0] for place in bare_snapshots(trees_below(*PACKAGES))]
+        assert found == ["ledger/log/session.py"]  # SNAPSHOT itself
 
     def test_has_no_function_of_more_than_forty_lines(self) -> None:
         assert list(long_functions(trees_below(*PACKAGES))) == []
@@ -64,6 +69,9 @@ class TestTheChecks:
             (sql_with_holes, "f'SELECT * FROM {table}'"),
             (sql_with_holes, "'DELETE FROM %s' % table"),
             (sql_with_holes, "'SELECT {}'.format(1)"),
+            (bare_snapshots, "x = 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ'"),
+            (bare_snapshots, "x = 'begin isolation level\\n repeatable read'"),
+            (bare_snapshots, "x = IsolationLevel.REPEATABLE_READ"),
             (long_functions, "def f():\n" + "    pass\n" * FUNCTION_LINES),
             (sleeps, "import time\ntime.sleep(1)"),
             (sleeps, "from time import sleep\nsleep(0.1)"),

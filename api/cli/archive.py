@@ -52,12 +52,19 @@ def archive_facts(  # noqa: PLR0913 - each is an option of the command
         with alone(connection, book):
             parts = _wanted(connection, book, keep, before)
             _refuse_unprojected(connection, book, parts)
-            if parts and not yes:
-                typer.confirm(f"{book}: move positions up to {parts[-1].last:,}?", abort=True)
+            if parts:
+                _announce(book, parts, to, yes=yes)
             made = [_one(connection, book, part, to) for part in parts]
     _tell(book, made, as_json=as_json)
-    if made and not os.environ.get(FOLDER):
-        aside(f"every process of Obole needs {FOLDER}={to.absolute()} from now on")
+
+
+def _announce(book: str, parts: list[Part], to: Path, *, yes: bool) -> None:
+    """Say what every process needs from then on, before anything is done, and ask."""
+    if not os.environ.get(FOLDER):
+        needs = f"every process of Obole needs {FOLDER}={to.absolute()}"
+        aside(f"{needs} from now on: without it nobody can read what leaves")
+    if not yes:
+        typer.confirm(f"{book}: move positions up to {parts[-1].last:,}?", abort=True)
 
 
 def _folder(to: Path | None) -> Path:

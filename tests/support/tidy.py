@@ -109,6 +109,24 @@ def sql_with_holes(trees: Trees) -> Iterator[str]:
                     pass
 
 
+def bare_snapshots(trees: Trees) -> Iterator[str]:
+    """Find transactions that see one moment without the lock that `session.SNAPSHOT` begins by."""
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            match node:
+                case ast.Constant(value=str(text)) if _BARE.search(text):
+                    yield f"{name}:{node.lineno}"
+                case ast.Attribute(attr="REPEATABLE_READ" | "SERIALIZABLE"):
+                    yield f"{name}:{node.lineno}"
+                case _:
+                    pass
+
+
+_BARE = re.compile(
+    r"\bISOLATION\s+LEVEL\s+(REPEATABLE|SERIALIZABLE)|^\s*REPEATABLE\s+READ", re.IGNORECASE
+)
+
+
 def long_functions(trees: Trees) -> Iterator[str]:
     """Find functions over the limit, decorators left aside."""
     for name, tree in trees.items():
