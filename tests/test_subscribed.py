@@ -206,6 +206,20 @@ class TestACycle:
         assert every_text(every) == text
 
 
+class TestRoom:
+    """A text goes into one message, as long as the country has them."""
+
+    SMALL = replace(RULES, gsm7_characters=8, ucs2_characters=3)
+
+    @pytest.mark.parametrize(("name", "fits"), [("Horo", "Horo voo"), ("Жoro", "Жor")])
+    def test_is_what_a_cycle_brings_fits_into(self, name: str, fits: str) -> None:
+        service = replace(TestACycle.SERVICE, name=name, reply_text="{service} voor u")
+        assert content(REF, service, self.SMALL) == fits
+
+    def test_is_what_an_offer_fits_into(self) -> None:
+        assert offer(REQUESTED, BOOK.desk.catalogue, self.SMALL) == "Horo: 2."
+
+
 class TestTheOffer:
     """The text that was agreed to, whenever it is asked for."""
 
