@@ -21,7 +21,8 @@ SETTINGS = {
     "unix_socket_permissions": "0700",  # who gets in is trusted, so only its account and root do
     "port": "5432",  # part of the socket's name, whatever PGPORT says
     "timezone": "UTC",
-    "max_connections": "60",  # an API, a worker and some commands; each connection costs memory
+    # Up to eight processes of an API, a worker and some commands; only those in use cost memory.
+    "max_connections": "120",
     "shared_buffers": "256MB",  # holds the recent end of the log, also on a small machine
     # The index of tags is written all over, and every page of it is written whole into the WAL
     # after each checkpoint: the rarer they are, the less there is to write.

@@ -97,6 +97,17 @@ async def serve(
             await ready(books)
 
 
+async def open_once(setup: Setup, stop: asyncio.Event, ready: Ready) -> None:
+    """Open the books as `serve` does, tell `ready`, and close them.
+
+    So what is wrong with them is found, and what is new is made, before several processes serve.
+    """
+    async with AsyncExitStack() as stack:
+        books = await _opened(stack, setup, stop)
+        if books is not None:
+            await ready(books)
+
+
 async def _opened(stack: AsyncExitStack, setup: Setup, stop: asyncio.Event) -> Books | None:
     told = False
     while not stop.is_set():

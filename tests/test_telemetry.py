@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import signal
-import socket
 import threading
 from collections.abc import Generator
 from dataclasses import replace
@@ -12,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import urlencode
 
-import httpx2
 import pytest
 
 from api.cli.logs import JsonLines
@@ -23,6 +21,7 @@ from projections.known import PROJECTIONS
 from tests.support.cli import CATALOGUE, ROOT, Obole, obole_at
 from tests.support.database import TestDatabase
 from tests.support.running import Running
+from tests.support.telling import figures, free_port
 
 SENDER, TEXT = "33698765432", "JEU unverwechselbar"
 """A number and a text that may stand in no log, figure or trace."""
@@ -47,18 +46,6 @@ def collector() -> Generator["Collector"]:
     made = Collector()
     yield made
     made.stop()
-
-
-def figures(port: int) -> dict[str, float]:
-    text = httpx2.get(f"http://127.0.0.1:{port}/metrics").text
-    found = re.findall(r"^([a-z_]+(?:\{.*\})?) ([0-9.e+-]+)$", text, re.MULTILINE)
-    return {name: float(value) for name, value in found}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def kannel(key: str, text: str, number: int) -> str:

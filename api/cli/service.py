@@ -11,6 +11,8 @@ from api.cli.show import Metrics
 
 LOOPBACK = "127.0.0.1"
 PORT = 8000
+MOST_WORKERS = 8
+"""Each has connections of its own to the database, three a book and up to eight for reading."""
 
 Host = Annotated[
     str, typer.Option(help="Where to listen. Anything but the loopback wants TLS in front of it.")
@@ -20,6 +22,12 @@ PublicUrl = Annotated[
     str | None,
     typer.Option(help="How gateways reach us, for receipts; by default as each one asked."),
 ]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=1, max=MOST_WORKERS, help="How many processes answer; two or more share the cores."
+    ),
+]
 
 
 def api(
@@ -27,22 +35,30 @@ def api(
     port: Port = PORT,
     public_url: PublicUrl = None,
     metrics: Metrics = None,
+    workers: Workers = 1,
+    shared: Annotated[
+        int | None, typer.Option("--socket", hidden=True, help="Serve on an open socket.")
+    ] = None,
 ) -> None:
     """Serve the HTTP API of all books that are open, until Ctrl-C.
 
     Where none is open yet, those of the settings are opened. `obole work`
     goes beside it.
     """
-    from api.cli.hosting import Address, host_api  # noqa: PLC0415 - see above
+    from api.cli.hosting import Address, host_api, host_share  # noqa: PLC0415 - see above
 
-    host_api(Address(host, port, public_url), metrics)
+    if shared is not None:
+        host_share(shared, public_url)
+    else:
+        host_api(Address(host, port, public_url), metrics, workers)
 
 
-def serve(
+def serve(  # noqa: PLR0913 - each is an option of the command
     host: Host = LOOPBACK,
     port: Port = PORT,
     public_url: PublicUrl = None,
     metrics: Metrics = None,
+    workers: Workers = 1,
     *,
     empty: Annotated[
         bool, typer.Option("--empty", help="Load no demonstration catalogue into a new book.")
@@ -57,4 +73,4 @@ def serve(
     """
     from api.cli.hosting import Address, host_all  # noqa: PLC0415 - see above
 
-    host_all(Address(host, port, public_url), metrics, empty=empty, keys=keys)
+    host_all(Address(host, port, public_url), metrics, workers, empty=empty, keys=keys)
