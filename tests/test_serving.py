@@ -255,6 +255,7 @@ class TestServe:
             assert f"the DEMONSTRATION catalogue was loaded ({sold.FACTS} facts)" in serve.output
             assert "FICTIONAL" in serve.output
             assert f"Everything is kept in the home {home}." in serve.output
+            assert "notices and the like wait: no gateways.toml says" in serve.output
             keys = dict(re.findall(r"export ([A-Z]+)=(obole_\S+)", serve.output))
             assert list(keys) == ["GATEWAY", "MERCHANT", "FINANCE", "REGULATOR", "ADMIN"]
             assert "Quiz" in serve.get_until(mo(keys["GATEWAY"], "one")).body

@@ -9,6 +9,7 @@ from api.cli.show import say
 from api.database import in_home
 from api.demo.books import DEMO_BOOKS, FRENCH
 from api.demo.stage import ROLES, issue, load_demonstration
+from api.gateways import NOT_PUSHED, gateways_file
 from ledger.commands.desk import Desk
 from ledger.decisions.story import mo_id, mt_id
 from ledger.facts.access import Role
@@ -33,6 +34,8 @@ async def welcome(books: Books, address: str, *, empty: bool, keys: bool) -> Non
                 *_try_lines(book.desk, base, merchant, books.clock()),
             ):
                 say(line)
+    if gateways_file() is None:
+        say(f"\nRenewals, notices and the like wait: {NOT_PUSHED}.")
     say("\nHealth: " + f"{address}/readyz    all operations: {address}/openapi.json")
 
 
