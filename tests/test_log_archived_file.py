@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pyarrow.parquet
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
@@ -452,6 +452,7 @@ class TestAnyPiece:
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(steps=STEPS)
+    @example(steps=[("seek", 60, SEEK_SET), ("read", None, 0), ("read", 3, 0)])
     def test_is_read_as_any_other_file(
         self, path: Path, steps: list[tuple[str, int | None, int]]
     ) -> None:
