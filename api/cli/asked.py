@@ -53,7 +53,7 @@ def marked(watermark: Watermark, told: BaseModel) -> dict[str, Any]:
     return {"book": watermark.book, **mark, **told.model_dump(mode="json")}
 
 
-PROVISIONAL = ". Provisional: it may still change"
+PROVISIONAL = ". Provisional: it may still change."
 
 
 def say_mark(watermark: Watermark, more: str = "") -> None:
