@@ -88,7 +88,7 @@ BEGIN
             max(facts.position),
             max(facts.position) - min(facts.position)
         FROM facts
-        CROSS JOIN unnest(facts.tags) AS tag
+        CROSS JOIN string_to_table(facts.tags, ' ') AS tag
         WHERE
             facts.book = head.book
             AND facts.position > added.last - added.number AND facts.position <= added.last
@@ -121,7 +121,7 @@ BEGIN
             head + added.n,
             append_facts.recorded_at,
             added.type,
-            string_to_array(added.tags, ' '),
+            added.tags,
             added.data
         FROM unnest(types, tag_lines, datas) WITH ORDINALITY AS added (type, tags, data, n);
     END IF;
@@ -393,15 +393,13 @@ CREATE TABLE public.facts (
     "position" bigint NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
     type text NOT NULL,
-    tags text[] NOT NULL,
+    tags text NOT NULL,
     data bytea NOT NULL,
-    CONSTRAINT entry_is_at_most_60000_bytes CHECK (((((((41 + octet_length(book)) + octet_length(("position")::text)) + octet_length(type)) + octet_length(array_to_string(tags, ' '::text))) + octet_length(data)) <= 60000)),
-    CONSTRAINT no_tag_is_null_or_empty CHECK (((''::text = ANY (tags)) IS FALSE)),
+    CONSTRAINT entry_is_at_most_60000_bytes CHECK (((((((41 + octet_length(book)) + octet_length(("position")::text)) + octet_length(type)) + octet_length(tags)) + octet_length(data)) <= 60000)),
     CONSTRAINT position_counts_from_one CHECK (("position" >= 1)),
     CONSTRAINT recorded_at_is_of_the_years_2000_to_9999 CHECK (((recorded_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (recorded_at < '10000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT tags_are_a_list CHECK (((array_ndims(tags) = 1) AND (array_lower(tags, 1) = 1))),
-    CONSTRAINT tags_are_single_words CHECK (((strpos(array_to_string(tags, ''::text), '
-'::text) = 0) AND (strpos(array_to_string(tags, ''::text), ' '::text) = 0))),
+    CONSTRAINT tags_are_one_line CHECK ((strpos(tags, '
+'::text) = 0)),
     CONSTRAINT type_is_one_line CHECK (((type <> ''::text) AND (strpos(type, '
 '::text) = 0)))
 )
@@ -409,17 +407,19 @@ PARTITION BY RANGE (book text_pattern_ops, "position");
 
 COMMENT ON TABLE public.facts IS 'What happened, for ever: no row is changed or removed.';
 
+COMMENT ON COLUMN public.facts.tags IS 'The tags, unique and sorted bytewise, with one space between.';
+
 CREATE VIEW public.facts_shown WITH (security_barrier='true') AS
  SELECT book,
     "position",
     recorded_at,
     type,
-    tags,
-    data
+    data,
+    string_to_array(tags, ' '::text) AS tags
    FROM public.facts
   WHERE ((book = ( SELECT public.caller('book'::text) AS caller)) AND
         CASE ( SELECT public.caller('role'::text) AS caller)
-            WHEN 'merchant'::text THEN (tags @> ARRAY[('merchant:'::text || ( SELECT public.caller('merchant'::text) AS caller))])
+            WHEN 'merchant'::text THEN (string_to_array(tags, ' '::text) @> ARRAY[('merchant:'::text || ( SELECT public.caller('merchant'::text) AS caller))])
             ELSE (( SELECT public.caller('role'::text) AS caller) = ANY (ARRAY['finance'::text, 'regulator'::text, 'admin'::text]))
         END);
 
@@ -747,9 +747,6 @@ ALTER TABLE ONLY public.imports
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT a_subscription_has_one_row PRIMARY KEY (book, subscription);
 
-ALTER TABLE ONLY public.sightings
-    ADD CONSTRAINT a_term_is_sighted_once_at_a_position PRIMARY KEY (book, term, last);
-
 ALTER TABLE ONLY public.pseudonym_keys
     ADD CONSTRAINT a_version_has_one_key PRIMARY KEY (book, version);
 
@@ -789,6 +786,8 @@ CREATE INDEX outbox_due ON public.outbox USING btree (book, is_notice, due_at, i
 CREATE INDEX outbox_in_doubt ON public.outbox USING btree (book, changed_at, item) WHERE ((state = 'unknown'::text) AND (charge IS NOT NULL));
 
 CREATE INDEX rates_by_day ON public.rates USING btree (book, day);
+
+CREATE INDEX sightings_by_term ON ONLY public.sightings USING btree (term, last);
 
 CREATE INDEX solicitation_counters_by_merchant ON public.solicitation_counters USING btree (book, merchant, short_code, md5(((merchant || ' '::text) || consumer))) WHERE (last_allowed_at IS NOT NULL);
 

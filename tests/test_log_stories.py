@@ -116,7 +116,7 @@ class TestABadRow:
             ("type_is_one_line", row(type="")),
             ("tags_are_single_words", row("two words")),
             ("tags_are_single_words", row("two\nlines")),
-            ("no_tag_is_null_or_empty", row("", "a:1")),
+            ("no_tag_is_empty", row("", "a:1")),
             ("tags_are_unique_and_sorted", Row("noted.v1", ("a:1", "a:1"), b"{}")),
             ("tags_are_unique_and_sorted", Row("noted.v1", ("b:1", "a:1"), b"{}")),
             ("tags_are_unique_and_sorted", Row("noted.v1", ("a:1", "Z:1"), b"{}")),

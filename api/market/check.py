@@ -42,10 +42,12 @@ FROM facts WHERE book = %s AND type = 'solicitation_refused.v1' GROUP BY 1
 """
 _ORPHANS: LiteralString = """
 WITH orphans AS (
-    SELECT tags[1] AS mt FROM facts WHERE book = %(book)s AND type = 'delivery_orphaned.v1'
+    SELECT split_part(tags, ' ', 1) AS mt
+    FROM facts WHERE book = %(book)s AND type = 'delivery_orphaned.v1'
 ),
 known AS (
-    SELECT unnest(tags) AS mt FROM facts WHERE book = %(book)s AND type = 'mt_emitted.v1'
+    SELECT string_to_table(tags, ' ') AS mt
+    FROM facts WHERE book = %(book)s AND type = 'mt_emitted.v1'
 )
 SELECT mt IN (SELECT mt FROM known WHERE starts_with(mt, 'mt:')) AS is_known, count(*)
 FROM orphans GROUP BY 1

@@ -9,6 +9,7 @@ Source: PostgreSQL's src/backend/utils/adt/arrayfuncs.c, array_send; the types' 
 import struct
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 from operator import lt
 
 import psycopg
@@ -18,8 +19,8 @@ from psycopg.pq import Format
 from ledger.log.errors import RowRefused
 from ledger.log.rows import MAX_ENTRY_BYTES, MAX_TAG_BYTES, Row
 
-Encoded = tuple[bytes, bytes, bytes]
-"""A row's type, its tags on one line, and its data, each after its length."""
+Encoded = tuple[bytes, bytes, bytes, bytes, bytes]
+"""A row's type after its length; the length of its line of tags, and the line; of its data, too."""
 
 _BYTEA, _TEXT = 17, 25
 
@@ -61,25 +62,28 @@ def encoded(row: Row) -> Encoded:
             there are more bytes than an entry may have.
         UnicodeEncodeError: The type or a tag cannot be written as UTF-8.
     """
-    tags = row.tags
-    line = b" ".join(map(_word, tags))
-    # Code points sort as their UTF-8 does.
-    if not all(map(lt, tags, tags[1:])):
-        raise RowRefused("tags_are_unique_and_sorted")
+    kind, tags, data = row
+    text = " ".join(tags)
+    line = text.encode()
+    if tags:
+        _hold_words(tags, text, line)
     # What its place adds is not known here; the database counts it.
-    if len(row.type) + len(line) + len(row.data) > MAX_ENTRY_BYTES:
+    if len(kind) + len(line) + len(data) > MAX_ENTRY_BYTES:
         raise RowRefused("entry_is_at_most_60000_bytes")
-    return _type(row.type), _length(len(line)) + line, _length(len(row.data)) + row.data
+    return _type(kind), _length(len(line)), line, _length(len(data)), data
 
 
 def arrays(rows: Iterable[tuple[bytes, ...]]) -> tuple[TextArray, TextArray, ByteaArray]:
     """Lay rows, as `encoded` gives them, out as arrays of their types, lines of tags, and data."""
-    types, lines, datas = zip(*rows, strict=True)
+    types, lengths, lines, sizes, datas = zip(*rows, strict=True)
     head = _array(1, 0, _TEXT, len(types), 1)
     return (
         TextArray(head + b"".join(types)),
-        TextArray(head + b"".join(lines)),
-        ByteaArray(_array(1, 0, _BYTEA, len(types), 1) + b"".join(datas)),
+        TextArray(head + b"".join(chain.from_iterable(zip(lengths, lines, strict=True)))),
+        ByteaArray(
+            _array(1, 0, _BYTEA, len(types), 1)
+            + b"".join(chain.from_iterable(zip(sizes, datas, strict=True)))
+        ),
     )
 
 
@@ -89,15 +93,17 @@ def _type(name: str) -> bytes:
     return _length(len(text)) + text
 
 
-# A decision names the same few tags on each of its rows.
-@lru_cache(maxsize=16_384)
-def _word(tag: str) -> bytes:
-    """Give a tag's bytes, once it is known to be a single word."""
-    text = tag.encode()
-    if len(text) > MAX_TAG_BYTES:
-        raise RowRefused("a_tag_is_at_most_2046_bytes")
-    if not text:
-        raise RowRefused("no_tag_is_null_or_empty")
-    if b" " in text or b"\n" in text:
+def _hold_words(tags: tuple[str, ...], text: str, line: bytes) -> None:
+    """Refuse tags that are not single words of their own, in order; `text`, `line` are all of them.
+
+    That is asked of the whole line, and of each tag only where it may be too long.
+    """
+    # Code points sort as their UTF-8 does, and an empty tag comes first.
+    if not all(map(lt, tags, tags[1:])):
+        raise RowRefused("tags_are_unique_and_sorted")
+    if not tags[0]:
+        raise RowRefused("no_tag_is_empty")
+    if text.count(" ") >= len(tags) or "\n" in text:
         raise RowRefused("tags_are_single_words")
-    return text
+    if len(line) > MAX_TAG_BYTES and any(len(tag.encode()) > MAX_TAG_BYTES for tag in tags):
+        raise RowRefused("a_tag_is_at_most_2046_bytes")

@@ -271,8 +271,9 @@ def _text_array(values: Sequence[str]) -> str:
 
 
 def _stored(book: str, position: int, fields: Sequence[Any]) -> StoredRow:
-    recorded_at, type_, tags, data = fields
-    return StoredRow(book, position, recorded_at, type_, tuple(tags), data)
+    recorded_at, type_, line, data = fields
+    tags = tuple(line.split(" ")) if line else ()
+    return StoredRow(book, position, recorded_at, type_, tags, data)
 
 
 def _history(found: Mapping[Interest, list[StoredRow]], query: Query) -> tuple[StoredRow, ...]:

@@ -46,7 +46,7 @@ LEFT JOIN (
                 AND facts.position
                 >= greatest(sightings.last - sightings.span, wanted.after + 1)
                 AND facts.position <= sightings.last
-                AND wanted.tag = ANY(facts.tags)
+                AND wanted.tag = ANY(string_to_array(facts.tags, ' '))
                 AND (wanted.types = '' OR facts.type = ANY(string_to_array(wanted.types, E'\n')))
             OFFSET 0
         ) AS fact ON TRUE

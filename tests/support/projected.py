@@ -35,7 +35,7 @@ def store(connection: psycopg.Connection, rows: Iterable[StoredRow]) -> None:
                 "COPY facts (book, position, recorded_at, type, tags, data) FROM STDIN"
             ) as copy:
                 for row in batch:
-                    copy.write_row((*row[:4], list(row.tags), row.data))
+                    copy.write_row((*row[:4], " ".join(row.tags), row.data))
 
 
 def _open_early(connection: psycopg.Connection, first: StoredRow) -> None:
