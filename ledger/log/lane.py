@@ -4,14 +4,25 @@ When idle it takes a job at once; while it is at work, jobs queue and go togethe
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ledger.log.errors import LogOverloaded, LogUnavailable
 
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
 Work = Callable[[Sequence[Job]], Awaitable[Sequence[Answer | Exception]]]
+
+
+class _Asked(NamedTuple, Generic[Job]):
+    """What one caller asks: a job, or several that are answered together."""
+
+    jobs: Sequence[Job]
+    answer: asyncio.Future[Any]
+    """The answer, or of several a list of them."""
+    several: bool
 
 
 class Lane(Generic[Job, Answer]):
@@ -27,11 +38,13 @@ class Lane(Generic[Job, Answer]):
         self, work: Work[Job, Answer], queue_limit: int, batch_limit: int, at_once: int = 1
     ) -> None:
         self._work = work
+        self._queue_limit = queue_limit
         self._batch_limit = batch_limit
         self._at_once = at_once
         self._under_way: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
-        self._queue: asyncio.Queue[tuple[Job, asyncio.Future[Answer]]] = asyncio.Queue(queue_limit)
+        self._queue: deque[_Asked[Job]] = deque()
+        self._waiting = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -42,7 +55,8 @@ class Lane(Generic[Job, Answer]):
         """Take no more jobs, finish those that are there, and end."""
         task, self._task = self._task, None
         if task is not None:
-            await self._queue.join()
+            while self._queue or self._under_way:
+                await self._room()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
@@ -56,11 +70,9 @@ class Lane(Generic[Job, Answer]):
         """
         if self._task is None:
             raise LogUnavailable("not started, or stopped")
-        try:
-            answer = self._put(job)
-        except asyncio.QueueFull:
-            raise LogOverloaded(f"{self._queue.maxsize} are waiting") from None
-        return await answer
+        if self._waiting >= self._queue_limit:
+            raise LogOverloaded(f"{self._waiting} are waiting")
+        return await self._put((job,), several=False)
 
     async def ask_all(self, jobs: Iterable[Job]) -> list[Answer | Exception]:
         """Have jobs done in their order; rather than fail they wait for room in the queue.
@@ -68,15 +80,17 @@ class Lane(Generic[Job, Answer]):
         Raises:
             LogUnavailable: The lane is not running.
         """
-        answers: list[asyncio.Future[Answer]] = []
-        for job in jobs:
-            while self._queue.full():
+        answers: list[asyncio.Future[Any]] = []
+        rest = iter(jobs)
+        # A batch at a time: a future for each job costs as much as writing half of what it asks.
+        while some := tuple(islice(rest, min(self._batch_limit, self._queue_limit))):
+            while self._waiting + len(some) > self._queue_limit:
                 await self._room()
             if self._task is None:
                 raise LogUnavailable("not started, or stopped")
-            answers.append(self._put(job))
-        told = await asyncio.gather(*answers, return_exceptions=True)
-        return [_answer_or_failure(answer) for answer in told]
+            answers.append(self._put(some, several=True))
+        told: list[list[Answer | Exception]] = await asyncio.gather(*answers)
+        return [answer for some in told for answer in some]
 
     async def _room(self) -> None:
         """Wait until a batch has been taken out of the queue."""
@@ -84,9 +98,10 @@ class Lane(Generic[Job, Answer]):
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.sleep(0)  # lets the lane begin the next
 
-    def _put(self, job: Job) -> asyncio.Future[Answer]:
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait((job, answer))
+    def _put(self, jobs: Sequence[Job], *, several: bool) -> asyncio.Future[Any]:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Asked(jobs, answer, several))
+        self._waiting += len(jobs)
         self._changed.set()
         return answer
 
@@ -95,49 +110,50 @@ class Lane(Generic[Job, Answer]):
             await self._changed.wait()
             self._changed.clear()
             while self._may_begin():
-                taken = [
-                    self._queue.get_nowait()
-                    for _ in range(min(self._batch_limit, self._queue.qsize()))
-                ]
-                task = asyncio.create_task(self._carry(taken))
+                task = asyncio.create_task(self._done(self._taken()))
                 self._under_way.add(task)
                 task.add_done_callback(self._ended)
 
     def _may_begin(self) -> bool:
         if not self._under_way:
-            return not self._queue.empty()
-        return len(self._under_way) < self._at_once and self._queue.qsize() >= self._batch_limit
+            return bool(self._queue)
+        return len(self._under_way) < self._at_once and self._waiting >= self._batch_limit
+
+    def _taken(self) -> list[_Asked[Job]]:
+        """Take what makes up a batch out of the queue."""
+        taken: list[_Asked[Job]] = []
+        room = self._batch_limit
+        while self._queue and len(self._queue[0].jobs) <= room:
+            asked = self._queue.popleft()
+            self._waiting -= len(asked.jobs)
+            if not asked.answer.done():
+                room -= len(asked.jobs)
+                taken.append(asked)
+        return taken
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._changed.set()
 
-    async def _carry(self, taken: Sequence[tuple[Job, asyncio.Future[Answer]]]) -> None:
-        await self._done([job for job in taken if not job[1].done()])
-        for _ in taken:
-            self._queue.task_done()
-
-    async def _done(self, jobs: Sequence[tuple[Job, asyncio.Future[Answer]]]) -> None:
+    async def _done(self, taken: Sequence[_Asked[Job]]) -> None:
+        jobs = [job for asked in taken for job in asked.jobs]
         if not jobs:
             return
         try:
-            answers = await self._work([job for job, _ in jobs])
+            answers = await self._work(jobs)
         except Exception as failure:  # noqa: BLE001 - all callers hear of it
             answers = [failure] * len(jobs)
-        for (_, future), answer in zip(jobs, answers, strict=True):
-            _resolve(future, answer)
+        rest = iter(answers)
+        for asked in taken:
+            _resolve(asked, list(islice(rest, len(asked.jobs))))
 
 
-def _resolve(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
-    if future.done():
+def _resolve(asked: _Asked[Any], answers: list[Any]) -> None:
+    if asked.answer.done():
         return
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
+    if asked.several:
+        asked.answer.set_result(answers)
+    elif isinstance(answers[0], Exception):
+        asked.answer.set_exception(answers[0])
     else:
-        future.set_result(answer)
-
-
-def _answer_or_failure(told: Answer | BaseException) -> Answer | Exception:
-    if isinstance(told, BaseException) and not isinstance(told, Exception):
-        raise told
-    return told
+        asked.answer.set_result(answers[0])
