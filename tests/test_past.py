@@ -13,6 +13,7 @@ from ledger.facts.base import Recorded
 from ledger.facts.charges import ChargeAuthorized, ChargeRefused, ChargeReleased
 from ledger.facts.consent import OptedOut, OptOutLifted
 from ledger.facts.notices import NoticeDue
+from ledger.facts.subscriptions import SubscriptionStarted
 from ledger.facts.traffic import DuplicateSuspected, KeywordMatched, MoReceived, MtEmitted
 from ledger.log.batch import Decide, Outcome
 from ledger.log.errors import LogUnavailable
@@ -32,7 +33,7 @@ from tests.support.long_pasts import (
     cap,
     live,
 )
-from tests.support.subscribers import on, renew, sms
+from tests.support.subscribers import last_mt, on, renew, sms
 
 EACH = pytest.mark.parametrize("market", MARKETS.values(), ids=MARKETS)
 MONTHS = ("07", "08", "09", "10", "11", "12")
@@ -194,6 +195,13 @@ class TestNotice:
         told = given(book=in_month(book, "11")).when(mo("JEU")).fact(NoticeDue)
         assert (told.threshold, told.crossed, told.spent) == (15_000_000, 2, 15_000_000)
 
+    def test_counts_once_what_was_billed_in_the_end(self) -> None:
+        book = self.bought(*MONTHS[:3])
+        for fact in book.facts(MtEmitted)[:2]:
+            book.report(dlr(fact.ref.mt, "delivered"))
+        told = given(book=in_month(book, "10")).when(mo("JEU")).fact(NoticeDue)
+        assert told.spent == 12_000_000
+
     def test_tells_of_no_threshold_twice(self) -> None:
         book = self.bought(*MONTHS[:2])
         (first, _) = book.facts(MtEmitted)
@@ -203,6 +211,17 @@ class TestNotice:
             given(book=in_month(book, month)).when(mo("JEU"))
         # 6, of which was told; 3; 6 again; 9.
         assert thresholds(book) == [5]
+
+    def test_is_known_of_each_service(self) -> None:
+        book = forgetful(in_memory())
+        given(mo("JEU"), mo("JEU"), mo("VOTE 1"), mo("VOTE 1"), book=book)
+        for month in MONTHS[1:3]:
+            given(book=in_month(book, month)).when(mo("DON", short_code=DONATION))
+        told = thresholds(book)
+        # 9.00 each: of 5.00 both were told.
+        given(book=book).when(mo("JEU")).then(*SOLD)
+        given(book=book).when(mo("VOTE 1")).then(*SOLD)
+        assert thresholds(book) == told
 
 
 class TestCap:
@@ -273,6 +292,16 @@ class TestConsent:
         given(book=book).when(mo("CONTACT"))
         assert book.text_of(book.facts(MtEmitted)[-1]) == "Edite par Voxpop, 0800 voxpop"
 
+    def test_is_lifted_by_what_was_written_after_it(self) -> None:
+        book = forgetful(in_memory())
+        sent = [("STOP", 0), ("JEU", 60), ("JEU", 61), ("JEU", 62), ("STOP", 30), ("JEU", 120)]
+        for text, seconds in sent:
+            book.clock.now = max(book.clock.now, NOON + timedelta(seconds=seconds))
+            given(mo(text, stated_at=NOON + timedelta(seconds=seconds)), book=book)
+        # The second STOP was sent before what has lifted the first: it stops nothing.
+        assert len(book.facts(OptedOut)) == 2
+        assert len(book.facts(OptOutLifted)) == 1
+
 
 class TestRepeatedWords:
     """The same words within a service's window, of somebody who wrote often before."""
@@ -318,6 +347,12 @@ class TestRenewal:
         # Its request, start, first cycle and charge, and what came after the past.
         assert counting.decided[-1] <= 4 + 4
 
+    def test_begins_with_a_confirmation_long_after_other_things(self) -> None:
+        book = forgetful(belgian_market())
+        given(on("2026-07-01T12:00"), be_mo("JEU"), be_mo("RIEN"), be_mo("JEU"), book=book)
+        given(sms("METEO"), be_mo("RIEN"), be_mo("RIEN"), on("2026-07-02T12:00"), book=book)
+        assert given(book=book).when(sms("OK")).fact(SubscriptionStarted).ref.service == "meteo"
+
     def test_is_refused_above_a_cap(self) -> None:
         book = self.subscribed()
         # 5.00 a day: 3.00 for both legs, and 1.00 for one of them, leave no 2.00.
@@ -330,6 +365,24 @@ class TestRenewal:
         # Ten euros: five times 2.00 of one service, a month apart.
         book = forgetful(belgian_market())
         given(on("2026-07-01T12:00"), sms("METEO"), sms("OK"), book=book)
+        for month in ("08", "09", "10"):
+            given(on(f"2026-{month}-01T12:00"), renew(), book=book)
+        assert thresholds(book) == []
+        given(on("2026-11-01T12:00"), renew(), book=book)
+        assert thresholds(book) == [10]
+
+    def test_counts_once_what_failed_and_was_tried_again(self) -> None:
+        book = forgetful(belgian_market())
+        given(on("2026-07-01T12:00"), sms("METEO"), sms("OK"), book=book)
+        first = last_mt(book)
+        for day in (20, 21):
+            given(on(f"2026-07-{day}T12:00"), be_mo("RIEN"), book=book)
+        # By now the charge of the first cycle is left out.
+        given(dlr(first, "failed"), on("2026-07-22T12:00"), renew(), book=book)
+        assert len(book.facts(ChargeAuthorized)[-1].ref.subscription) == 32
+        for day in (23, 24, 25):
+            given(on(f"2026-07-{day}T12:00"), be_mo("RIEN"), book=book)
+        # 2.00 in July after all, and 4.00, 6.00, 8.00 and 10.00 from August on.
         for month in ("08", "09", "10"):
             given(on(f"2026-{month}-01T12:00"), renew(), book=book)
         assert thresholds(book) == []

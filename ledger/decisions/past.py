@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from ledger.decisions import opt_out, spending, subscription
-from ledger.decisions.asked import Asked, says_stop
+from ledger.decisions.asked import Asked
 from ledger.decisions.crossed import NO_SUMS
 from ledger.facts.base import Fact, Recorded
 from ledger.facts.consent import OptedOut, OptOutLifted
@@ -64,9 +64,10 @@ NOTHING = Past()
 def needed(asked: Asked) -> Need | None:
     """Say what the decision on a message needs; None where it needs the whole past.
 
-    STOP calls back whatever is on its way, and subscriptions are told from their beginnings on.
+    That is one that may begin, confirm or stop a subscription; STOP calls back whatever is on its
+    way, besides.
     """
-    if says_stop(asked) or subscription.interests(asked):
+    if subscription.interests(asked):
         return None
     repeated = asked.service.duplicate_window_seconds if asked.service else 0
     caps = asked.known.rules.caps
