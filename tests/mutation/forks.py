@@ -37,6 +37,9 @@ FIRST_SECONDS = 60.0
 LEAST_SECONDS = 6.0
 TIMES = 6
 """A test may take this many times as long as it took before, and `LEAST_SECONDS` beside that."""
+PATIENCE = 4
+"""What was over its time is tried once more, for it may only have been kept waiting: so much as
+long."""
 
 
 class Trial(NamedTuple):
@@ -44,6 +47,12 @@ class Trial(NamedTuple):
 
     mutant: Mutant
     tests: Sequence[int]
+    patience: int = 1
+
+    def again(self, last: int | None) -> "Trial":
+        """Give what is left to be tried of it, from the test on that took too long."""
+        done = 0 if last is None else self.tests.index(last)
+        return Trial(self.mutant, self.tests[done:], PATIENCE)
 
 
 class Tried(NamedTuple):
@@ -61,6 +70,7 @@ class _Child:
 
     pid: int
     reader: int
+    patience: int
     until: float
     last: int | None = None
 
@@ -73,7 +83,8 @@ class _Child:
         if word < 0:
             return word
         self.last = word
-        self.until = monotonic() + LEAST_SECONDS + TIMES * seconds.get(word, 0)
+        least = LEAST_SECONDS + TIMES * seconds.get(word, 0)
+        self.until = monotonic() + self.patience * least
         return None
 
     def end(self) -> None:
@@ -167,7 +178,7 @@ class Forks:
         failing: set[int] = set()
         left = [*self._seconds]
         while left:
-            child = self._fork(lambda say, left=left: self._run_all(left, say))
+            child = self._fork(lambda say, left=left: self._run_all(left, say), PATIENCE)
             answer = None
             while answer in {None, FAILED} and self._ready([child]):
                 answer = child.hear(self._seconds)
@@ -183,12 +194,15 @@ class Forks:
     def run(self, trials: Iterator[Trial], workers: int) -> Iterator[Tried]:
         """Try each, at most `workers` at a time, and tell of it as it ends."""
         for trial in trials:
-            child = self._fork(lambda say, trial=trial: self._answer(trial, say))
-            self._children[child.reader] = trial, child
+            self._begin(trial)
             if len(self._children) >= workers:
                 yield from self._ended()
         while self._children:
             yield from self._ended()
+
+    def _begin(self, trial: Trial) -> None:
+        child = self._fork(lambda say: self._answer(trial, say), trial.patience)
+        self._children[child.reader] = trial, child
 
     def _ended(self) -> Iterator[Tried]:
         """Wait for one at least to end, or to be over its time."""
@@ -198,10 +212,14 @@ class Forks:
             for trial, child in [*self._children.values()]:
                 answer = child.hear(self._seconds) if child.reader in ready else None
                 late = child.reader not in ready and child.until <= monotonic()
-                if answer is not None or late:
-                    child.end()
-                    del self._children[child.reader]
-                    ended.append(Tried(trial, SILENT if late else answer or 0, child.last, late))
+                if answer is None and not late:
+                    continue
+                child.end()
+                del self._children[child.reader]
+                if late and trial.patience < PATIENCE:
+                    self._begin(trial.again(child.last))
+                else:
+                    ended.append(Tried(trial, answer or SILENT, child.last, late))
         yield from ended
 
     @staticmethod
@@ -211,13 +229,13 @@ class Forks:
         readers = [child.reader for child in children]
         return select.select(readers, [], [], max(0.0, first - monotonic()))[0]
 
-    def _fork(self, live: Callable[[Callable[[int], object]], int]) -> _Child:
+    def _fork(self, live: Callable[[Callable[[int], object]], int], patience: int) -> _Child:
         """Begin a fork, which says what `live` says, and at the end what that gives."""
         reader, writer = os.pipe()
         pid = os.fork()
         if pid:
             os.close(writer)
-            return _Child(pid, reader, monotonic() + FIRST_SECONDS)
+            return _Child(pid, reader, patience, monotonic() + patience * FIRST_SECONDS)
         answer = SILENT
         try:
             self._be_apart()
