@@ -32,6 +32,7 @@ from tests.support.life_desk import (
     asking_for,
     charge_of,
     mt_of,
+    opened,
     reporting,
     sending,
     telling,
@@ -79,7 +80,7 @@ class Lives(RuleBasedStateMachine):
 
     @initialize(terms=st.builds(Terms, st.booleans(), BEARERS, BEARERS))
     def open(self, terms: Terms) -> None:
-        self.life = Life(terms, self.forgets)
+        self.life = Life(opened(terms), self.forgets)
         self.model = Model(terms.refunds, terms.unpaid)
         self.done: list[tuple[Step, object]] = []
         self.first: dict[str, object] = {}
@@ -140,7 +141,7 @@ class Lives(RuleBasedStateMachine):
     @rule(name=st.sampled_from(SENT + TOLD), report=REPORTS)
     def report(self, name: str, report: Report) -> None:
         news = self.model.report(name, report, self.life.book.clock.now)
-        assert bool(self.do(reporting(name, report)).new) == news
+        assert bool(self.do(reporting(mt_of(name), report)).new) == news
 
     @rule(number=st.integers(0, 11), asking=ASKINGS)
     def ask(self, number: int, asking: Asking) -> None:
@@ -154,7 +155,7 @@ class Lives(RuleBasedStateMachine):
         price = None if asking.is_write_off else asking.price
         asking = asking._replace(own=merchant is not None, price=price)
         wanted = self.model.ask(name, asking)
-        seen = self.do(asking_for(name, asking, merchant))
+        seen = self.do(asking_for(charge_of(name), asking, merchant))
         said = {"refused": "RefundNotMade", "refused again": "RefundNotMade"}.get(wanted, wanted)
         if wanted in {"made", "repeated"}:
             said = seen.said if not isinstance(seen.said, str) else "made"
@@ -239,9 +240,9 @@ class TestChecks:
     @pytest.fixture
     def captured(self) -> Recorded:
         """Give a charge that was captured."""
-        life = Life(Terms(), frozenset())
+        life = Life(opened(Terms()), frozenset())
         life.do(sending("m-0", PEOPLE[0], ON_DELIVERED, "JEU", None))
-        *_, last = life.do(reporting("m-0", Report("kannel", "delivered", "yes", None))).new
+        *_, last = life.do(reporting(mt_of("m-0"), Report("kannel", "delivered", "yes", None))).new
         assert isinstance(last.fact, ChargeCaptured)
         return last
 
@@ -256,10 +257,10 @@ class TestChecks:
         assert len(ill_lived([captured, captured])) == 2
 
     def test_more_given_back_than_was_paid(self) -> None:
-        life = Life(Terms(), frozenset({"charge_refunded.v1"}))
+        life = Life(opened(Terms()), frozenset({"charge_refunded.v1"}))
         life.do(sending("m-0", PEOPLE[0], ON_DELIVERED, "JEU", None))
-        life.do(reporting("m-0", Report("kannel", "delivered", "yes", None)))
+        life.do(reporting(mt_of("m-0"), Report("kannel", "delivered", "yes", None)))
         for name in ("a", "b"):
             assert ill_lived(life.recorded) == []
-            life.do(asking_for("m-0", Asking(name, "operator"), None))
+            life.do(asking_for(charge_of("m-0"), Asking(name, "operator"), None))
         assert len(ill_lived(life.recorded)) == 1

@@ -2,14 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from ledger.facts.base import Recorded
 from ledger.facts.charges import ChargeCaptured, ChargeRefunded
 from ledger.postings import postings
 from tests.support.life_desk import charge_of
-from tests.support.life_model import Model
+from tests.support.life_money import Charge, Money
 
+
+class Lived(Protocol):
+    """What a model tells of charges, by its own names for them, and of their money."""
+
+    charges: dict[str, Charge]
+    money: Money
+
+
+IdOf = Callable[[str], str]
 Tables = Mapping[str, Mapping[Any, Any]]
 
 _WHOSE: Mapping[str, Callable[[str], str]] = {
@@ -101,7 +110,7 @@ def owed_by_accounts(tables: Tables) -> Counter[str]:
     return sums
 
 
-def earned_by_model(model: Model) -> Counter[tuple[str, str]]:
+def earned_by_model(model: Lived) -> Counter[tuple[str, str]]:
     """Tell merchants' shares by state from a model."""
     sums: Counter[tuple[str, str]] = Counter()
     for charge in model.charges.values():
@@ -118,10 +127,10 @@ def charges(tables: Tables) -> dict[str, tuple[object, ...]]:
     }
 
 
-def charges_by_model(model: Model) -> dict[str, tuple[object, ...]]:
+def charges_by_model(model: Lived, id_of: IdOf) -> dict[str, tuple[object, ...]]:
     """Show the same of a model's charges."""
     return {
-        charge_of(name): (one.state, one.sale.price, one.given_back, one.written_off)
+        id_of(name): (one.state, one.sale.price, one.given_back, one.written_off)
         for name, one in model.charges.items()
         if one.state != "told"
     }
@@ -132,10 +141,10 @@ def without_zeros(sums: Counter) -> dict:
     return {name: micros for name, micros in sums.items() if micros}
 
 
-def unlike(tables: Tables, model: Model) -> list[str]:
-    """Give where the folds of a book and a model of it differ."""
+def unlike(tables: Tables, model: Lived, id_of: IdOf = charge_of) -> list[str]:
+    """Give where the folds of a book and a model of it differ; `id_of` gives a charge's id."""
     pairs = {
-        "charges": (charges(tables), charges_by_model(model)),
+        "charges": (charges(tables), charges_by_model(model, id_of)),
         "owed": tuple(map(without_zeros, (owed(tables), model.money.owed))),
         "declared": tuple(map(without_zeros, (declared(tables), model.money.declared))),
         "earned": tuple(map(without_zeros, (earned(tables), earned_by_model(model)))),

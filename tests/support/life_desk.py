@@ -89,8 +89,8 @@ class Seen(NamedTuple):
 class Life:
     """The book, and what was folded of it so far."""
 
-    def __init__(self, terms: Terms, forgets: frozenset[str]) -> None:
-        self.book = opened(terms)
+    def __init__(self, book: Book, forgets: frozenset[str]) -> None:
+        self.book = book
         log = self.book.desk.log
         assert isinstance(log, AsyncMemoryLog)
         self._log = log.log
@@ -189,10 +189,10 @@ def sending(name: str, who: Who, code: str, text: str, stated_at: datetime | Non
     return step
 
 
-def reporting(name: str, report: Report) -> Step:
-    """Make a step of a receipt."""
+def reporting(mt: str, report: Report) -> Step:
+    """Make a step of a receipt of a message."""
     gateway, outcome, billed, part = report
-    receipt = dlr(mt_of(name), outcome, billed=billed, gateway=gateway, part=part)
+    receipt = dlr(mt, outcome, billed=billed, gateway=gateway, part=part)
 
     def step(book: Book) -> str:
         book.report(receipt)
@@ -227,9 +227,8 @@ def telling(name: str, who: Who, told: Told, at: datetime) -> Step:
     return step
 
 
-def asking_for(name: str, asking: Asking, merchant: str | None) -> Step:
+def asking_for(charge: str, asking: Asking, merchant: str | None) -> Step:
     """Make a step of a refund or a write-off; `merchant` if it asks by itself."""
-    charge = charge_of(name)
     if asking.is_write_off:
         write_off = write_off_of(charge, id=asking.name, reason=asking.by)
         return lambda book: writing_off(write_off)(book).fact

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from tests.support.builders import UNKNOWN_CODE
+from tests.support.life_consent import Consents, Consumer, Scope
 from tests.support.life_money import Asking, Charge, Money
 from tests.support.life_sales import NOBODYS, Offer, Who, captures_on, offered
 
@@ -17,9 +18,6 @@ CAP = 7_000_000
 """What a consumer may spend in a day and no more."""
 DAY = timedelta(days=1)
 GATEWAY = "kannel"
-
-Consumer = tuple[str, str]
-Scope = tuple[str, str | None]
 
 
 class Report(NamedTuple):
@@ -59,8 +57,7 @@ class Model:
         self._words: dict[str, object] = {}
         self._answers: dict[str, Answer] = {}
         self._orphans: defaultdict[str, dict[Report, datetime]] = defaultdict(dict)
-        self._stopped: defaultdict[Consumer, dict[Scope, datetime]] = defaultdict(dict)
-        self._opened: defaultdict[Consumer, dict[Scope, datetime]] = defaultdict(dict)
+        self._consents = Consents()
         self._bought: dict[tuple[Consumer, str], str] = {}
 
     # --- Messages ---
@@ -76,7 +73,7 @@ class Model:
         elif asks.kind == "unknown_code":
             how = "silent"
         elif asks.kind == "contact":
-            silent = self._covering(consumer, code, self._bought.get((consumer, code)))
+            silent = self._consents.covering(consumer, code, self._bought.get((consumer, code)))
             how = "silent" if silent else "free"
         else:
             how = self._buy(name, who, code, asks, at)
@@ -140,34 +137,17 @@ class Model:
 
     # --- STOP, and caps ---
 
-    def _covering(
-        self, consumer: Consumer, code: str, service: str | None
-    ) -> dict[Scope, datetime]:
-        stopped = self._stopped[consumer]
-        return {scope: stopped[scope] for scope in {(code, None), (code, service)} & {*stopped}}
-
     def _stop(self, consumer: Consumer, scope: Scope, at: datetime) -> str:
         """Stop; confirmed once, where there is a text for it and something that was open."""
-        stopped, (code, service) = self._stopped[consumer], scope
-        if scope in stopped and at <= stopped[scope]:
-            return "silent"
-        silent = bool(self._covering(consumer, code, service))
-        if at < self._opened[consumer].get(scope, at):
-            return "silent"  # It was sent before what opened it again.
-        stopped[scope] = at
-        return "silent" if silent or code == UNKNOWN_CODE else "free"
+        new = self._consents.stop(consumer, scope, at) == "new"
+        return "free" if new and scope[0] != UNKNOWN_CODE else "silent"
 
     def _open(self, consumer: Consumer, code: str, service: str | None, at: datetime) -> bool:
         """Let a message open again what was stopped before it; False if it was sent before that."""
-        covering = self._covering(consumer, code, service)
-        if any(at < since for since in covering.values()):
-            return False
-        for scope in covering:
-            del self._stopped[consumer][scope]
-            self._opened[consumer][scope] = max(at, self._opened[consumer].get(scope, at))
-        if service is not None:
+        opened = self._consents.open(consumer, code, service, at)
+        if opened and service is not None:
             self._bought[consumer, code] = service
-        return True
+        return opened
 
     def _above_cap(self, consumer: Consumer, price: int, at: datetime) -> bool:
         counted = sum(

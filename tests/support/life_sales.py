@@ -57,7 +57,13 @@ class Offer(NamedTuple):
     captures_on: str = "delivered"
 
 
-OPERATORS = {"orange": "20801", "sfr": "20810", "free": "20815", "bouygues": "20820"}
+OPERATORS = {
+    "orange": "20801",
+    "sfr": "20810",
+    "free": "20815",
+    "bouygues": "20820",
+    "proximus": "20601",
+}
 PEOPLE = (
     Who("alias-1", "orange"),
     Who("alias-2", "orange"),
