@@ -13,9 +13,10 @@ from api.bench.measure import Figure, rate
 from api.bench.stage import Stage
 from api.clock import system_clock
 from api.importing.bytes import CHUNK_BYTES
+from api.importing.conveying import Takes
 from api.importing.doors import Importer, Who
 from api.importing.rejected import Rejected
-from api.importing.running import Run, Takes
+from api.importing.running import Run
 from api.importing.several import CHUNK_BYTES as SHARED_BYTES
 from api.importing.several import Several
 from ledger.facts.registry import Origin

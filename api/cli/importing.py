@@ -27,10 +27,11 @@ from api.clock import system_clock
 from api.desks import keyed_desk
 from api.importing import several
 from api.importing.bytes import CHUNK_BYTES, SourceRefused
+from api.importing.conveying import Takes
 from api.importing.doors import Importer, Who
 from api.importing.places import Places
 from api.importing.rejected import Rejected
-from api.importing.running import Run, Shown, Summary, Takes
+from api.importing.running import Run, Shown, Summary
 from api.importing.turning import Turning
 from ledger.commands.desk import Desk
 from ledger.facts.registry import Origin

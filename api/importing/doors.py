@@ -31,7 +31,7 @@ from ledger.commands.desk import Desk, Settled
 from ledger.commands.imported import Imported, TakenOver, import_all
 from ledger.commands.incoming import IncomingMo, IncomingReceipt
 from ledger.commands.messages import Answer
-from ledger.commands.received import Arrived, receive_all
+from ledger.commands.received import Arrived, Receiving
 from ledger.commands.solicitations import Asker, GatewayAsks, ask_solicitation, use_solicitation
 from ledger.commands.subscriptions import stop_subscription
 from ledger.decisions.refusals import ConflictingDuplicate, RulesOutdated
@@ -82,6 +82,31 @@ class Who(NamedTuple):
                 return "this is not for the key of this gateway"
 
 
+class _Run(NamedTuple):
+    """Lines that go through one door together; `receiving` where that is the one of messages."""
+
+    door: int
+    lines: Sequence[tuple[int, Line]]
+    receiving: Receiving | None = None
+
+
+class Begun:
+    """Lines that an importer has begun; `results` are of those that were refused already."""
+
+    def __init__(self, importer: "Importer", results: list[Result], runs: Sequence[_Run]) -> None:
+        self.runs = runs
+        self._importer = importer
+        self._results = results
+
+    async def finish(self, decided: Callable[[], None] = lambda: None) -> list[Result]:
+        """Take them, as `Importer.take` does; `decided` is called when only writing is left."""
+        results = [*self._results]
+        for place, run in enumerate(self.runs, 1):
+            last = place == len(self.runs)
+            results += await self._importer.through(run, decided if last else lambda: None)
+        return sorted(results)
+
+
 class Importer:
     """Takes lines into one book; `turning` is for lines that let time pass, where that is done."""
 
@@ -104,6 +129,20 @@ class Importer:
 
         Raises: what is in `ENDING`, with the lines before recorded, and those after not.
         """
+        return await (await self.begin(lines)).finish()
+
+    async def begin(self, lines: Iterable[Numbered]) -> "Begun":
+        """Read lines, and do of them what rests on nothing before them.
+
+        Raises: what is in `ENDING`.
+        """
+        begun = self._read_all(lines)
+        for run in begun.runs:
+            if run.receiving is not None:
+                await run.receiving.begin()
+        return begun
+
+    def _read_all(self, lines: Iterable[Numbered]) -> "Begun":
         results: list[Result] = []
         good: list[tuple[int, Line]] = []
         for one in lines:
@@ -112,9 +151,13 @@ class Importer:
                 results.append(read)
             else:
                 good.append((one.number, read))
-        for door, run in _runs(good, self._together):
-            results += await self._through(door, run)
-        return sorted(results)
+        return Begun(self, results, [self._run(*one) for one in _runs(good, self._together)])
+
+    def _run(self, door: int, lines: Sequence[tuple[int, Line]]) -> "_Run":
+        if door != _DECIDED_HERE:
+            return _Run(door, lines)
+        arrived = [self._arrived(line) for _, line in lines]
+        return _Run(door, lines, Receiving(self._desk, arrived, self._who.origin))
 
     def _read(self, one: Numbered) -> Line | Result:
         if one.raw is None:
@@ -130,16 +173,19 @@ class Importer:
         now, gateway = self._clock(), self._who.gateway
         return untimely(line, now, clock_tolerance(self._desk, gateway, now) if gateway else None)
 
-    async def _through(self, door: int, run: Sequence[tuple[int, Line]]) -> list[Result]:
-        if door == _DECIDED_HERE:
-            arrived = [self._arrived(line) for _, line in run]
-            became = await receive_all(self._desk, arrived, self._who.origin)
-        elif door == _DECIDED_ELSEWHERE:
-            lines = [self._imported(line) for _, line in run if isinstance(line, Exchange)]
+    async def through(self, run: "_Run", decided: Callable[[], None]) -> list[Result]:
+        """Take lines through their door; gives what became of each.
+
+        Raises: what is in `ENDING`.
+        """
+        if run.receiving is not None:
+            became = await run.receiving.receive(decided)
+        elif run.door == _DECIDED_ELSEWHERE:
+            lines = [self._imported(line) for _, line in run.lines if isinstance(line, Exchange)]
             became = await import_all(self._desk, lines, self._who.origin)
         else:
-            return [await self._alone(number, line) for number, line in run]
-        return [_told(number, one) for (number, _), one in zip(run, became, strict=True)]
+            return [await self._alone(number, line) for number, line in run.lines]
+        return [_told(number, one) for (number, _), one in zip(run.lines, became, strict=True)]
 
     def _arrived(self, line: Line) -> Arrived:
         assert isinstance(line, Mo | Receipt)

@@ -1,15 +1,16 @@
 """One import from its first line to its last: read, taken, counted, and the place kept."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, suppress
 from pathlib import Path
 from time import monotonic
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple
 
 from api.importing.bytes import CHUNK_BYTES, Decoding, Numbered, Place, SourceRefused, Splitter
 from api.importing.collecting import collected_seldom
+from api.importing.conveying import Takes, conveyed, in_turn
 from api.importing.doors import Result
 from api.importing.places import HEAD_BYTES, Counts, Places, Saved, source_name
 from api.importing.rejected import Rejected
@@ -19,14 +20,6 @@ SAVE_SECONDS = 1.0
 MOST_REASONS = 200
 """How many reasons are told apart in the summary."""
 OTHERS = "other reasons"
-
-
-class Takes(Protocol):
-    """Takes lines into a book: one importer, or several in processes of their own."""
-
-    async def take(self, lines: list[Numbered]) -> list[Result]:
-        """Take lines in order; gives what became of each, in order."""
-        ...
 
 
 class Shown(NamedTuple):
@@ -120,24 +113,25 @@ class Run:
         file: BinaryIO | None,
     ) -> Summary:
         lines = begun.place.lines if begun else 0
-        for piece in decoded:
-            await self._take(splitter.feed(piece))
-            place = splitter.place
-            lines = place.lines if place else lines
-            self._show(Shown(file.tell() if file else (place.offset if place else 0), lines))
-            await self._keep(place)
-        last = splitter.end()
-        await self._take(last)
+        last, read = 0, deque[_Read]()
+        batches = _batches(decoded, splitter, file, read)
+        # A pipe may be long in bringing the next line, and what it brought is not to wait for that.
+        results = (conveyed if file else in_turn)(self._takes, batches)
+        async with aclosing(results):
+            async for one in results:
+                place, offset, last = read.popleft()
+                self._count(one)
+                lines = place.lines if place else lines
+                self._show(Shown(offset, lines))
+                await self._keep(place)
         if self._places is not None and self._source is not None:
             await self._places.finish(self._source)
         place = begun.place if begun else None
-        return Summary(self._counts, lines + len(last), self._reasons, place)
+        return Summary(self._counts, lines + last, self._reasons, place)
 
-    async def _take(self, lines: list[Numbered]) -> None:
-        if not lines:
-            return
+    def _count(self, results: list[Result]) -> None:
         counted = Counter[str]()
-        for result in await self._takes.take(lines):
+        for result in results:
             counted[result.status] += 1
             if result.status in {"rejected", "conflict"}:
                 self._reject(result)
@@ -161,6 +155,32 @@ class Run:
             self._rejected.flush()
             await self._places.save(self._source, Saved(place, self._counts))
             self._saved_at = monotonic()
+
+
+class _Read(NamedTuple):
+    """How far a source was read with one batch of lines."""
+
+    place: Place | None
+    """None where that is no place to go on from."""
+    offset: int
+    """In bytes of the file as it lies there."""
+    last: int = 0
+    """Lines that no line feed ends: one at the most, and in the last batch."""
+
+
+async def _batches(
+    decoded: Iterator[bytes], splitter: Splitter, file: BinaryIO | None, read: deque[_Read]
+) -> AsyncGenerator[list[Numbered]]:
+    """Give the lines of each piece; tells in `read` how far that is."""
+    offset = 0
+    for piece in decoded:
+        lines, place = splitter.feed(piece), splitter.place
+        offset = file.tell() if file else place.offset if place else 0
+        read.append(_Read(place, offset))
+        yield lines
+    last = splitter.end()
+    read.append(_Read(None, offset, len(last)))
+    yield last
 
 
 def _decoded(

@@ -6,8 +6,8 @@ The book has one order whoever appends; what must not be overtaken goes to the s
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -19,6 +19,7 @@ from api.clock import system_clock
 from api.desks import keyed_desk
 from api.importing.bytes import Numbered
 from api.importing.collecting import collected_seldom
+from api.importing.conveying import conveyed
 from api.importing.doors import ENDING, Importer, Result, Who
 from api.importing.sharing import Share, Sharing
 from api.importing.turning import Turning
@@ -95,24 +96,57 @@ class Several:
             for worker in workers:
                 await asyncio.to_thread(worker.process.join)
 
-    async def take(self, lines: list[Numbered]) -> list[Result]:
-        """Take lines; gives what became of each, in order.
+    async def begin(self, lines: Sequence[Numbered]) -> "_Shared":
+        """Share lines out, and hand over what may be taken beside those before them.
+
+        Each process takes what it is handed in order, so that none waits for the others.
 
         Raises: what is in `ENDING`; also where one of the processes ended.
         """
-        results: list[Result] = []
-        for share in self._sharing.shares(lines):
-            results += await self._take(share)
-        return sorted(results)
+        shares = list(self._sharing.shares(lines))
+        ahead = bool(shares) and not shares[0].alone
+        if ahead:
+            await self.hand_over(shares[0])
+        return _Shared(self, shares, ahead=ahead)
 
-    async def _take(self, share: Share) -> list[Result]:
-        asked = [self._workers[place] for place in share.lines]
-        for worker, lines in zip(asked, share.lines.values(), strict=True):
-            try:
-                worker.pipe.send(lines)
-            except OSError as ended:
-                raise LogUnavailable(_ENDED) from ended
-        return await _told(asked)
+    async def hand_over(self, share: Share) -> None:
+        """Give processes their lines.
+
+        Raises:
+            LogUnavailable: one of them ended.
+        """
+        given = ((self._workers[place].pipe, lines) for place, lines in share.lines.items())
+        try:
+            # Beside the loop: a pipe holds little, and its process may be at those before.
+            await asyncio.gather(*(asyncio.to_thread(pipe.send, lines) for pipe, lines in given))
+        except OSError as ended:
+            raise LogUnavailable(_ENDED) from ended
+
+    async def told(self, share: Share) -> list[Result]:
+        """Wait for what became of the lines of a share.
+
+        Raises: what is in `ENDING`; also where one of the processes ended.
+        """
+        return await _told([self._workers[place] for place in share.lines])
+
+
+class _Shared:
+    """Lines shared out; of the first share it is said whether it is handed over already."""
+
+    def __init__(self, several: Several, shares: Sequence[Share], *, ahead: bool) -> None:
+        self._several = several
+        self._shares = shares
+        self._ahead = ahead
+
+    async def finish(self, decided: Callable[[], None]) -> list[Result]:
+        results: list[Result] = []
+        for place, share in enumerate(self._shares, 1):
+            if place > 1 or not self._ahead:
+                await self._several.hand_over(share)
+            if place == len(self._shares) and not share.alone:
+                decided()
+            results += await self._several.told(share)
+        return sorted(results)
 
 
 _ENDED = "a process of the import has ended"
@@ -169,9 +203,17 @@ async def _serve(pipe: Connection, setup: _Setup) -> None:
         who = Who(Origin(book, "import"))
         importer = Importer(desk, who, setup.clock, Turning(app_url, book))
         pipe.send([])
+        try:
+            async with aclosing(conveyed(importer, _handed(pipe))) as results:
+                async for one in results:
+                    pipe.send(one)
+        except ENDING as ending:
+            # Nothing is taken after that: whoever hands more over finds nobody.
+            pipe.send(LogUnavailable(f"{type(ending).__name__}: {ending}"))
+
+
+async def _handed(pipe: Connection) -> AsyncGenerator[list[Numbered]]:
+    """Give the lines that are handed over, until the pipe is closed."""
+    with suppress(EOFError, OSError):
         while True:
-            lines: list[Numbered] = await asyncio.to_thread(pipe.recv)
-            try:
-                pipe.send(await importer.take(lines))
-            except ENDING as ending:
-                pipe.send(LogUnavailable(f"{type(ending).__name__}: {ending}"))
+            yield await asyncio.to_thread(pipe.recv)

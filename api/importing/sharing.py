@@ -35,6 +35,8 @@ class Share(NamedTuple):
     """Lines that may be taken at once: by process, each in order."""
 
     lines: dict[int, list[Numbered]]
+    alone: bool = False
+    """Whether all before it has to be done first, and it before all after."""
 
 
 class Sharing:
@@ -61,12 +63,12 @@ class Sharing:
         for line in lines:
             process = self._process(line)
             if share and alone != (process == BY_ITSELF):
-                yield Share(share)
+                yield Share(share, alone)
                 share = {}
             alone = process == BY_ITSELF
             share.setdefault(max(process, 0), []).append(line)
         if share:
-            yield Share(share)
+            yield Share(share, alone)
 
     def _process(self, line: Numbered) -> int:
         try:

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from ledger.catalogue import Catalogue
 from ledger.commands.desk import (
     CatalogueMoved,
     Deciding,
@@ -64,9 +65,15 @@ async def receive_all(desk: Desk, batch: Sequence[Arrived], origin: Origin) -> l
         LogOverloaded: too much is waiting; what comes after the last that was recorded was not.
         LogUnavailable: the database is away; whether anything was recorded is not known.
     """
-    taking = _Taking(desk, batch, origin)
-    await take_all(taking)
-    return taking.results()
+    return await Receiving(desk, batch, origin).receive()
+
+
+_Asked = tuple[dict[int, Asked], dict[int, Exception]]
+"""What messages ask for, or why they were refused, each by its place in the batch."""
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Ready(NamedTuple):
@@ -78,8 +85,12 @@ class _Ready(NamedTuple):
     proposal: Proposal
 
 
-class _Taking:
-    """A batch on its way: what is left of it, and what became of the rest."""
+class Receiving:
+    """A batch on its way: what is left of it, and what became of the rest.
+
+    It may be begun beside one that is before it; what was asked meanwhile rests on the catalogue
+    that was known then, and is asked again if another is known when its turn comes.
+    """
 
     def __init__(self, desk: Desk, batch: Sequence[Arrived], origin: Origin) -> None:
         self._desk = desk
@@ -88,10 +99,21 @@ class _Taking:
         self._done: dict[int, Result] = {}
         self.held: Held = {}
         self._guessed_wrong = False
+        self._begun: tuple[Catalogue, _Asked] | None = None
+        self._decided: Callable[[], None] = _nothing
         self.left = list(range(len(batch)))
 
-    def results(self) -> list[Result]:
-        """Give what became of each."""
+    async def begin(self) -> None:
+        """Read the messages and have their keys made: all that rests on nothing before them."""
+        self._begun = (self._desk.catalogue, await self._ask_all())
+
+    async def receive(self, decided: Callable[[], None] = _nothing) -> list[Result]:
+        """Take it in, once those before it are; `decided` is called when only writing is left.
+
+        Raises: as `receive_all`.
+        """
+        self._decided = decided
+        await take_all(self)
         return [self._done[at] for at in range(len(self._batch))]
 
     async def go_on(self) -> None:
@@ -116,14 +138,20 @@ class _Taking:
         return ready
 
     async def _prepared(self) -> tuple[list[_Ready], dict[int, Exception]]:
-        asked, refused = _tried({at: partial(self._ask, at) for at in self._messages_left()})
-        await self._ensure_keys(asked)
+        begun, self._begun = self._begun, None
+        current = begun is not None and begun[0] is self._desk.catalogue
+        asked, refused = begun[1] if begun and current else await self._ask_all()
         wanted = ((one.mo.consumer, partial(needed, one)) for one in asked.values())
         await self._desk.pasts.learn(self._desk.log, wanted)
         about = await self._about(asked.values())
         left = [at for at in self.left if at not in refused]
         ready, late = _tried({at: partial(self._one, at, asked.get(at), about) for at in left})
         return list(ready.values()), refused | late
+
+    async def _ask_all(self) -> _Asked:
+        asked, refused = _tried({at: partial(self._ask, at) for at in self._messages_left()})
+        await self._ensure_keys(asked)
+        return asked, refused
 
     def _messages_left(self) -> list[int]:
         return [at for at in self.left if isinstance(self._batch[at].what, IncomingMo)]
@@ -162,6 +190,8 @@ class _Taking:
 
     async def _about(self, asked: Iterable[Asked]) -> Mapping[str, About]:
         """Give what the receipts' messages are about: those of this batch, and those recorded."""
+        if not any(isinstance(self._batch[at].what, IncomingReceipt) for at in self.left):
+            return {}
         book = self._desk.book
         mos = [one.mo.mo for one in asked]
         own = {mt_id(book, mo): About(mo, charge_id(book, mo, "mt")) for mo in mos}
@@ -173,7 +203,7 @@ class _Taking:
         return {**own, **(await find_messages(self._desk, reported))} if reported else own
 
     async def _settle(self, ready: Sequence[_Ready]) -> None:
-        together = Together([one.proposal for one in ready], (Learn,))
+        together = Together([one.proposal for one in ready], (Learn,), self._decided)
         try:
             outcome = await self._desk.log.submit(together.query, together.decide)
         except RowRefused as refused:

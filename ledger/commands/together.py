@@ -4,7 +4,7 @@ To the log it is a single decision that rests on all that they rest on. It stand
 so nobody's fact comes between theirs. What a decision lacks is learnt, and the rest goes on then.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from ledger.commands.desk import ATTEMPTS, Held
@@ -22,11 +22,18 @@ class _Made(NamedTuple):
 
 
 class Together:
-    """Decisions to be made as one; those after one that raised a `holding` exception wait."""
+    """Decisions to be made as one; those after one that raised a `holding` exception wait.
+
+    `decided` is called each time they were made.
+    """
 
     def __init__(
-        self, proposals: Sequence[Proposal], holding: tuple[type[Exception], ...] = ()
+        self,
+        proposals: Sequence[Proposal],
+        holding: tuple[type[Exception], ...] = (),
+        decided: Callable[[], None] = lambda: None,
     ) -> None:
+        self._decided = decided
         self._proposals = proposals
         self._holding = holding
         self._history: Sequence[AnyRow] = ()
@@ -41,6 +48,7 @@ class Together:
         """Make the decisions; what one of them raises is its own outcome."""
         self._history = history
         self._made = list(self._each(Recent(history)))
+        self._decided()
         return [row for made in self._made for row in made.rows]
 
     def outcomes(self, outcome: Outcome) -> list[Outcome | Exception]:
