@@ -190,6 +190,29 @@ class TestTwoWriters:
                 outcomes = await task
         assert all(isinstance(outcome, Outcome) for outcome in outcomes)
 
+    @pytest.mark.parametrize(("theirs", "times"), [("b:1", 1), ("a:1", 2)])
+    @in_a_loop
+    async def test_decide_again_only_what_the_other_touched(
+        self, database: Database, theirs: str, times: int
+    ) -> None:
+        histories: list[int] = []
+        asked = counting("a:1")
+
+        def heard(history: Sequence[AnyRow]) -> Sequence[Row]:
+            histories.append(len(history))
+            return asked.decide(history)
+
+        with opened(database.app_url) as other:
+            sneak = interrupted(
+                Proposal(asked.query, heard), lambda: other.submit([noting(theirs)])
+            )
+            async with writing(database) as writer:
+                (outcome,) = await writer.submit_all([sneak])
+        assert isinstance(outcome, Outcome)
+        assert histories == [0, 1][:times]
+        assert [one.position for one in outcome.appended] == [2]
+        assert outcome.appended[0].data == b"%d" % histories[-1]
+
     @pytest.mark.parametrize("batch", [1, BATCH, 16])
     @in_a_loop
     async def test_count_a_shared_tag_without_losing_one(

@@ -3,9 +3,17 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from ledger.log.batch import Decided, Outcome, place
+from ledger.log.batch import Decided, Outcome, Proposal, place
 from ledger.log.rows import StoredRow
-from ledger.log.scripts import NEVER, Appended, Script, append_after, landed_after
+from ledger.log.scripts import (
+    NEVER,
+    Appended,
+    Reading,
+    Script,
+    append_after,
+    appending,
+    landed_after,
+)
 
 
 class Flight:
@@ -34,6 +42,21 @@ class Flight:
         """Append it if the head is the one that it is to follow."""
         (found,) = yield (append_after(book, self.head, self._decided),)
         return landed_after(book, self.head, self._decided, found, self._known)
+
+    @property
+    def rests_on_a_flight(self) -> bool:
+        """Tell whether it was decided on a batch that was not stored yet."""
+        return bool(self._known)
+
+    def after_others(
+        self, book: str, proposals: Sequence[Proposal], tail_limit: int
+    ) -> Script[Appended | None]:
+        """Append it where others were faster: decided again is only what theirs touches.
+
+        It rests on no flight; returns none, and writes nothing, if they appended more than that.
+        """
+        read = Reading(self.head, [tuple(this.reading) for this in self._decided])
+        return appending(book, proposals, read, tail_limit, crowded=True, before=self._decided)
 
     def nothing(self, book: str) -> list[Outcome | Exception]:
         """Give the outcomes of a batch that appends nothing."""

@@ -79,14 +79,20 @@ class Appended(NamedTuple):
 
 
 def appending(
-    book: str, proposals: Sequence[Proposal], read: Reading, tail_limit: int, *, crowded: bool
+    book: str,
+    proposals: Sequence[Proposal],
+    read: Reading,
+    tail_limit: int,
+    *,
+    crowded: bool,
+    before: Sequence[Decided] = (),
 ) -> Script[Appended | None]:
     """Decide, and append: at once if nobody has since `read`, else under the lock, after the tail.
 
-    Where it is `crowded` the first is not even tried. Returns none, and writes nothing, if more
-    than `tail_limit` rows were appended since `read`.
+    Where it is `crowded` the first is not even tried. `before` is what was decided on `read`, if it
+    was. Returns none, and writes nothing, if more than `tail_limit` rows were appended since then.
     """
-    decided = decide_all(proposals, read.histories, prepare=encoded)
+    decided = before or decide_all(proposals, read.histories, prepare=encoded)
     if not any(this.rows for this in decided):
         return Appended(place(book, decided, read.head, NEVER), read.head, crowded=crowded)
     if not crowded:

@@ -4,27 +4,24 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection
-from psycopg.pq import TransactionStatus
 
 from ledger.log import scripts
-from ledger.log import statements as sql
-from ledger.log.archive import Fetch
 from ledger.log.batch import Decide, Outcome, Proposal, decide_all
 from ledger.log.encoding import encoded
 from ledger.log.errors import LogUnavailable
 from ledger.log.flight import Flight, Turn
 from ledger.log.lane import Lane
+from ledger.log.link import Link, run_async
 from ledger.log.postgres import AWAY, REFUSED, row_refused
 from ledger.log.rows import Query, StoredRow
 from ledger.log.scripts import Appended
-from ledger.log.session import connect_async
-from ledger.log.steps import Answers, Script, Step
+from ledger.log.steps import Script
 
-T = TypeVar("T")
+__all__ = ["Batch", "BookWriter", "run_async"]
+
 Answer = TypeVar("Answer")
 Job = TypeVar("Job")
 
@@ -45,42 +42,6 @@ class Batch(NamedTuple):
     """Decisions that ended in an exception."""
     overtaken: int
     """How often they were decided again, since somebody else was faster."""
-
-
-class Link:
-    """A connection that is made when needed, and again after it broke; one script at a time."""
-
-    def __init__(self, conninfo: str) -> None:
-        self._conninfo = conninfo
-        self._connection: AsyncConnection | None = None
-        self._busy = asyncio.Lock()
-
-    async def run(self, script: Script[T]) -> T:
-        """Perform a script.
-
-        Raises:
-            psycopg.OperationalError: The database is away.
-        """
-        async with self._busy:
-            if self._connection is None or self._connection.closed:
-                self._connection = await connect_async(self._conninfo)
-            return await run_async(self._connection, script)
-
-    async def read(self, script: Callable[[], Script[T]]) -> T:
-        """Perform a script that only reads; once more if the connection turns out to be dead."""
-        was_open = self._connection is not None and not self._connection.closed
-        try:
-            return await self.run(script())
-        except AWAY:
-            if not was_open or not self._connection or not self._connection.closed:
-                raise
-        return await self.run(script())
-
-    async def close(self) -> None:
-        """Let the connection go; the next script makes another."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
 
 
 class BookWriter:
@@ -191,6 +152,12 @@ class BookWriter:
             return flight.nothing(self.book)
         turn.launch(flight)
         appended = await self._land(flight)
+        if appended is None and not flight.rests_on_a_flight:
+            self._overtaken += 1
+            await before.ended()
+            return await self._after_others(
+                flight.after_others(self.book, proposals, scripts.TAIL_LIMIT)
+            )
         return appended.outcomes if appended else None
 
     async def _decided(self, before: Turn, proposals: Sequence[Proposal]) -> Flight | None:
@@ -235,15 +202,24 @@ class BookWriter:
         queries = [proposal.query for proposal in proposals]
         for tail_limit in scripts.PATIENCE:
             read = await self._writes.read(lambda: scripts.reading(self.book, queries))
-            appended = await self._writes.run(
+            outcomes = await self._after_others(
                 scripts.appending(self.book, proposals, read, tail_limit, crowded=True)
             )
-            if appended is not None:
-                self._crowded = appended.crowded
-                if appended.wants_room:
-                    await self._make_room()
-                return appended.outcomes
+            if outcomes is not None:
+                return outcomes
         raise AssertionError("the last of them has no limit")
+
+    async def _after_others(
+        self, appending: Script[Appended | None]
+    ) -> list[Outcome | Exception] | None:
+        """Append under the lock; none if the others have appended too much."""
+        appended = await self._writes.run(appending)
+        if appended is None:
+            return None
+        self._crowded = appended.crowded
+        if appended.wants_room:
+            await self._make_room()
+        return appended.outcomes
 
     async def _read_together(self, queries: Sequence[Query]) -> list[History | Exception]:
         read = await self._reads.read(lambda: scripts.reading(self.book, queries))
@@ -266,35 +242,3 @@ async def each_its_own(work: Work[Job, Answer], jobs: Sequence[Job]) -> list[Ans
         if len(jobs) == 1:
             return [row_refused(refused)]
     return [answer for job in jobs for answer in await each_its_own(work, [job])]
-
-
-async def run_async(connection: AsyncConnection, script: Script[T]) -> T:
-    """Do as `run`, inside an event loop; if it is cancelled, the connection ends."""
-    try:
-        step = next(script)
-        while True:
-            step = script.send(await _perform(connection, step))
-    except StopIteration as end:
-        return end.value
-    except Exception:
-        if connection.info.transaction_status is not TransactionStatus.IDLE:
-            with suppress(psycopg.Error):
-                await connection.execute(sql.ROLLBACK)
-        raise
-    except BaseException:
-        await connection.close()
-        raise
-
-
-async def _perform(connection: AsyncConnection, step: Step) -> Answers:
-    if isinstance(step, Fetch):
-        return [[*rows] for rows in await asyncio.to_thread(step.rows)]
-    if len(step) == 1:
-        return [await _rows(await connection.execute(*step[0], binary=True))]
-    async with connection.pipeline():
-        cursors = [await connection.execute(*ask, binary=True) for ask in step]
-    return [await _rows(cursor) for cursor in cursors]
-
-
-async def _rows(cursor: psycopg.AsyncCursor) -> list[tuple[Any, ...]]:
-    return await cursor.fetchall() if cursor.description else []
