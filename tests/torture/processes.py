@@ -142,8 +142,12 @@ def serving(
     environ: Environ | None = None,
     clock: Clock = wall_clock,
     files: tuple[int, int] | None = None,
+    answering: int = 1,
 ) -> Generator[Ledger]:
-    """Migrate, open the book with the demonstration's catalogue, and serve it."""
+    """Migrate, open the book with the demonstration's catalogue, and serve it.
+
+    So many processes are `answering` behind the API's one address.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="obole-torture-")))
         (folder / "settings").mkdir()
@@ -159,7 +163,8 @@ def serving(
         master = FileMasterKey.create(folder / "master.key")
         key = asyncio.run(_furnished(urls.app, served, clock, master))
         port = free_port()
-        api = Service("api", ("api", "--port", str(port)), served, folder)
+        several = ("--workers", str(answering))
+        api = Service("api", ("api", "--port", str(port), *several), served, folder)
         if files:
             api.may_open(files)
         worker = Service("worker", ("work",), served, folder)

@@ -20,6 +20,8 @@ SECONDS = {Scale.TINY: 1.0, Scale.SHORT: 8.0, Scale.LONG: 1_800.0}
 LONGEST_PAUSE_SECONDS = 0.25
 LONGEST_AWAY_SECONDS = 0.5
 PROGRESS = 20
+PROCESSES = 2
+"""Of the API, on the one book: what one of them has lost, the other may have appended."""
 TERMINATE = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE
@@ -48,7 +50,10 @@ class Storms:
         return self._stormed(SECONDS[Scale.TINY], seed, say, hasty=True)
 
     def _stormed(self, seconds: float, seed: int, say: Say, *, hasty: bool) -> Verdict:
-        with new_server(durable=True) as server, serving(urls_of(server.url)) as ledger:
+        with (
+            new_server(durable=True) as server,
+            serving(urls_of(server.url), answering=PROCESSES) as ledger,
+        ):
             with (
                 Hasty(ledger.port) if hasty else nullcontext(ledger) as before,
                 Load(before.port, ledger.key, seed) as load,
