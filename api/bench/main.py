@@ -47,12 +47,23 @@ def _log(stage: Stage) -> Iterator[Figure]:
     with connect(stage.database.owner_url) as connection:
         limit = copying.copied(connection, _numbered(sample, stage.scale.copied))
     yield limit
+    yield from _indexed(stage, limit)
     for batch in appending.BATCHES:
         count = stage.scale.appended // (1 if batch > 1 else 16)
         proposals = stage.exchanges(count, f"batch-{batch}")
         figure = appending.appended(stage.database.app_url, BOOK, proposals, batch)
         yield figure.beside_of(limit, "0.30" if batch >= appending.LARGE else "", each=EACH)
     yield from _in_a_loop(stage, limit)
+
+
+def _indexed(stage: Stage, limit: Figure) -> Iterator[Figure]:
+    """Write what the log writes, with nothing else to do: what no append on PostgreSQL can pass."""
+    ready = stage.exchanges(stage.scale.appended, "indexed")
+    rows = [row for proposal in ready for row in proposal.decide(())]
+    with connect(stage.database.owner_url) as connection:
+        for batch in (batch for batch in appending.BATCHES if batch >= appending.LARGE):
+            figure = copying.indexed(connection, _numbered(rows, len(rows)), batch * EACH)
+            yield figure.beside_of(limit)
 
 
 def _in_a_loop(stage: Stage, limit: Figure) -> Iterator[Figure]:
