@@ -154,6 +154,8 @@ def place(
     `known` are rows of a batch before this one as they are stored now, by identity.
     """
     stored = dict(known or {})
+    # Mostly nobody rests on rows of the same batch; then none has to be found again.
+    shared = any(this.recent for this in decided)
     outcomes: list[Outcome | Exception] = []
     for this in decided:
         if this.failure is not None:
@@ -161,12 +163,13 @@ def place(
             continue
         appended = tuple(
             [
-                StoredRow(book, position, recorded_at, *row)
+                StoredRow._make((book, position, recorded_at, *row))
                 for position, row in enumerate(this.rows, head + 1)
             ]
         )
         recent = [row if isinstance(row, StoredRow) else stored[id(row)] for row in this.recent]
         head += len(appended)
         outcomes.append(Outcome((*this.reading, *recent), appended, head))
-        stored.update(zip(map(id, this.rows), appended, strict=True))
+        if shared:
+            stored.update(zip(map(id, this.rows), appended, strict=True))
     return outcomes
