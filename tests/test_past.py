@@ -1,5 +1,7 @@
 """A long past: decisions read little of it, and decide as on the whole of it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
@@ -9,10 +11,14 @@ from hypothesis import strategies as st
 
 from ledger.commands import pasts
 from ledger.commands.pasts import Pasts
-from ledger.facts.base import Recorded
+from ledger.decisions import opt_out
+from ledger.decisions.past import NOTHING, TYPES, after
+from ledger.decisions.spending import changes, spent
+from ledger.facts.base import Fact, Recorded
 from ledger.facts.charges import ChargeAuthorized, ChargeRefused, ChargeReleased
 from ledger.facts.consent import OptedOut, OptOutLifted
 from ledger.facts.notices import NoticeDue
+from ledger.facts.registry import stored_name
 from ledger.facts.subscriptions import SubscriptionStarted
 from ledger.facts.traffic import DuplicateSuspected, KeywordMatched, MoReceived, MtEmitted
 from ledger.log.batch import Decide, Outcome
@@ -20,7 +26,7 @@ from ledger.log.errors import LogUnavailable
 from ledger.log.rows import Query, StoredRow
 from tests.support.belgium import be_mo
 from tests.support.book import Book, ChangedRules, in_memory
-from tests.support.builders import DONATION, NOON, dlr, mo, paris, service, tariff
+from tests.support.builders import NOON, ON_ACCEPTED, ORANGE, dlr, mo, paris, service
 from tests.support.effort import WHOLE_HISTORIES
 from tests.support.given import given, some
 from tests.support.long_pasts import (
@@ -37,7 +43,27 @@ from tests.support.subscribers import last_mt, on, renew, sms
 
 EACH = pytest.mark.parametrize("market", MARKETS.values(), ids=MARKETS)
 MONTHS = ("07", "08", "09", "10", "11", "12")
+ELSEWHERE = mo("JEU PLUS", short_code=ON_ACCEPTED)
+"""Another service on another code, of the same consumer."""
 SOLD = (MoReceived, KeywordMatched, ChargeAuthorized, MtEmitted)
+
+
+def _said(kind: type[OptedOut | OptOutLifted], at: int, name: str | None) -> Fact:
+    about = {"consumer": "1_" + "0" * 32, "mo": "0" * 32, "short_code": ON_ACCEPTED}
+    said = {"operator": ORANGE, "service": name, "occurred_at": NOON + timedelta(seconds=at)}
+    return kind(**about, **said, **({"word": "STOP"} if kind is OptedOut else {}))
+
+
+SAID = st.lists(
+    st.builds(
+        _said,
+        st.sampled_from([OptedOut, OptOutLifted]),
+        st.integers(0, 5),
+        st.sampled_from(["quiz", None]),
+    ),
+    max_size=8,
+)
+"""What is stopped and lifted, told in another order than it was said."""
 
 
 def bare(book: Book) -> list[tuple[object, ...]]:
@@ -100,6 +126,54 @@ class TestAnyHistory:
         assert bare(live(market, steps, long=long, kept=kept)) == bare(
             live(market, steps, long=ALL)
         )
+
+
+def agree(book: Book, chunks: Sequence[int], reach: timedelta) -> None:
+    """See that a past that is folded in chunks tells what the whole of its facts does."""
+    whole = [one for one in book.recorded if stored_name(type(one.fact)) in TYPES]
+    past, left = NOTHING, whole
+    for size in chunks:
+        new, left = left[:size], left[size:]
+        keep = max((one.fact.occurred_at for one in new), default=NOON) - reach
+        past = after(past, new, book.rows[-1].position, keep, kept=0)
+    facts = [one.fact for one in whole]
+    known = [one.fact for one in (*past.facts, *left)]
+    # What is left out is older, and stands in the sums.
+    assert {one for one in spent(known) if one.at >= past.since} == {
+        one for one in spent(facts) if one.at >= past.since
+    }
+    before = [*past.sums.items(), *changes(known)]
+    assert _by_service([*before, *_prices(known)]) == _by_service(_prices(facts))
+    assert opt_out.stopped(known) == opt_out.stopped(facts)
+
+
+def _by_service(amounts: Sequence[tuple[str | None, int]]) -> dict[str | None, int]:
+    """Add up what was spent on each service; on none, nobody is told anything."""
+    sums = Counter[str | None]()
+    for name, by in amounts:
+        sums[name] += by
+    return {name: by for name, by in sums.items() if name is not None and by}
+
+
+def _prices(facts: Sequence[Fact]) -> list[tuple[str | None, int]]:
+    return [(one.service, one.price) for one in spent(facts)]
+
+
+@EACH
+class TestInAnyChunks:
+    """However many facts of one consumer are taken in together, whatever is left out with each."""
+
+    @WHOLE_HISTORIES
+    @drawn(
+        steps=HISTORIES,
+        chunks=st.lists(st.integers(0, 12), max_size=12),
+        days=st.sampled_from([0, 1, 30, 90]),
+    )
+    def test_comes_to_the_same(
+        self, market: Market, steps: list[Step], chunks: list[int], days: int
+    ) -> None:
+        alone = market._replace(senders=market.senders[:1] * 2)
+        agree(live(alone, steps, long=ALL), chunks, timedelta(days=days))
 
 
 class TestShort:
@@ -216,7 +290,7 @@ class TestNotice:
         book = forgetful(in_memory())
         given(mo("JEU"), mo("JEU"), mo("VOTE 1"), mo("VOTE 1"), book=book)
         for month in MONTHS[1:3]:
-            given(book=in_month(book, month)).when(mo("DON", short_code=DONATION))
+            given(book=in_month(book, month)).when(ELSEWHERE)
         told = thresholds(book)
         # 9.00 each: of 5.00 both were told.
         given(book=book).when(mo("JEU")).then(*SOLD)
@@ -264,10 +338,10 @@ class TestConsent:
 
     def stopped(self, *texts: str) -> Book:
         """Let a consumer stop in July, and buy elsewhere in each month that follows."""
-        book = forgetful(in_memory(tariff(DONATION, 3_000_000)))
+        book = forgetful(in_memory())
         given(mo("JEU"), *map(mo, texts), book=book)
         for month in MONTHS[1:]:
-            given(book=in_month(book, month)).when(mo("DON", short_code=DONATION))
+            given(book=in_month(book, month)).when(ELSEWHERE)
         return book
 
     def test_is_still_stopped(self) -> None:
@@ -301,6 +375,15 @@ class TestConsent:
         # The second STOP was sent before what has lifted the first: it stops nothing.
         assert len(book.facts(OptedOut)) == 2
         assert len(book.facts(OptOutLifted)) == 1
+
+    @drawn(said=SAID, more=SAID)
+    def test_of_any_order_is_the_same_of_what_matters(
+        self, said: list[OptedOut | OptOutLifted], more: list[OptedOut | OptOutLifted]
+    ) -> None:
+        kept = {id(fact) for fact in opt_out.mattering(said)}
+        few = [fact for fact in said if id(fact) in kept]
+        assert opt_out.stopped([*few, *more]) == opt_out.stopped([*said, *more])
+        assert len(few) <= 2 * len({opt_out.scope_of(fact) for fact in said})
 
 
 class TestRepeatedWords:
@@ -382,6 +465,8 @@ class TestRenewal:
         assert len(book.facts(ChargeAuthorized)[-1].ref.subscription) == 32
         for day in (23, 24, 25):
             given(on(f"2026-07-{day}T12:00"), be_mo("RIEN"), book=book)
+        for first in range(6, 14):
+            agree(book, [first, 2, 50], timedelta(0))
         # 2.00 in July after all, and 4.00, 6.00, 8.00 and 10.00 from August on.
         for month in ("08", "09", "10"):
             given(on(f"2026-{month}-01T12:00"), renew(), book=book)
