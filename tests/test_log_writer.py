@@ -357,6 +357,48 @@ class TestALane:
         await lane.stop()
 
     @in_a_loop
+    async def test_keeps_together_and_in_order_what_one_brings_in_many(self) -> None:
+        batches: list[list[int]] = []
+
+        async def work(jobs: Sequence[int]) -> list[int | Exception]:
+            batches.append(list(jobs))
+            return [ValueError(job) if job == 4 else job * 10 for job in jobs]
+
+        lane: Lane[int, int] = Lane(work, queue_limit=4, batch_limit=3)
+        lane.start()
+        many, one = await asyncio.gather(lane.ask_all(iter(range(7))), lane.ask(9))
+        assert [str(answer) for answer in many] == ["0", "10", "20", "30", "4", "50", "60"]
+        assert one == 90
+        assert batches[0] == [0, 1, 2]
+        assert all(len(batch) <= 3 for batch in batches)
+        assert [job for batch in batches for job in batch if job < 9] == list(range(7))
+        await lane.stop()
+
+    @in_a_loop
+    async def test_leaves_out_what_nobody_waits_for_any_more(self) -> None:
+        done: list[int] = []
+        under_way, free = asyncio.Event(), asyncio.Event()
+
+        async def work(jobs: Sequence[int]) -> list[int | Exception]:
+            done.extend(jobs)
+            under_way.set()
+            await free.wait()
+            return list(jobs)
+
+        lane: Lane[int, int] = Lane(work, queue_limit=10, batch_limit=3)
+        lane.start()
+        first = asyncio.create_task(lane.ask(0))
+        await under_way.wait()
+        many, one = asyncio.create_task(lane.ask_all([1, 2])), asyncio.create_task(lane.ask(3))
+        await asyncio.sleep(0)
+        many.cancel()
+        await asyncio.sleep(0)
+        free.set()
+        assert await asyncio.gather(first, one) == [0, 3]
+        assert done == [0, 3]
+        await lane.stop()
+
+    @in_a_loop
     async def test_that_never_ran_may_be_stopped(self) -> None:
         async def work(jobs: Sequence[int]) -> list[int | Exception]:
             return list(jobs)
