@@ -160,7 +160,7 @@ class TestTurnedAway:
             gone.cancel()
         work.let_go()
         assert await asyncio.gather(first, third, fifth) == [0, 20, 40]
-        assert work.batches == [[0, 1], [2], [4]]
+        assert [job for batch in work.batches for job in batch] == [0, 1, 2, 4]
         await lane.stop()
 
 
