@@ -119,7 +119,7 @@ OURS: Mapping[str, tuple[set[str], str]] = {
     "ledger/decisions/recall.py": ({"ZoneInfo"}, _ZONE),
     "ledger/decisions/solicitation_rules.py": ({"ZoneInfo"}, _ZONE),
     "ledger/facts/registry.py": ({"Decoder", "decode"}, _FACT),
-    "ledger/keyring.py": ({"decode", "fromisoformat", "int"}, "what it sealed, and its own months"),
+    "ledger/keyring.py": ({"decode", "int"}, "what it sealed, and its own months"),
     "ledger/log/scripts.py": ({"int"}, _COLUMNS),
     "ledger/log/session.py": ({"conninfo_to_dict"}, "an address that api/database.py checked"),
     "ledger/rules/resolve.py": ({"ZoneInfo"}, _ZONE),
