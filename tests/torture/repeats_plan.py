@@ -13,7 +13,8 @@ from tests.torture.load import BOOK, GATEWAY
 
 LINK = "orange-fr"
 CODE = "81014"
-TIMES = (1, 1, 2, 3, 4, 5)
+TIMES = (1, 2, 3, 4, 5, 5, 5, 5)
+"""How often each may come."""
 CONFLICT = 0.04
 """How many ids come with other words too."""
 RECEIPTS = 0.7
