@@ -66,7 +66,9 @@ class Query:
         self._values: dict[bytes, bytes] = {}
         for part in parts:
             name, _, value = part.partition(b"=")
-            self._values.setdefault(unquote_to_bytes(name), unquote_to_bytes(value))
+            if b"%" in part:
+                name, value = unquote_to_bytes(name), unquote_to_bytes(value)
+            self._values.setdefault(name, value)
 
     def get(self, name: str, charset: str = "utf-8") -> str | None:
         """Give a parameter, whatever does not decode as the replacement character."""

@@ -71,13 +71,28 @@ class OpenBook:
         self.writer = writer
         self._grants = Grants()
         self._grants_read = float("-inf")
+        self._admitted: dict[str, AccessGranted] = {}
+        """What keys opened, as they were presented, for as long as no key is issued or revoked."""
 
     async def admit(self, presented: str, clock: Clock) -> AccessGranted | None:
         """Give what a presented key opens in this book; None where it opens nothing."""
         if monotonic() - self._grants_read > GRANTS_SECONDS:
-            self._grants = await read_grants(self.desk, self._grants)
-            self._grants_read = monotonic()
-        return self._grants.admits(presented, clock())
+            await self._read_grants()
+        now = clock()
+        grant = self._admitted.get(presented)
+        if grant is None:
+            grant = self._grants.admits(presented, now)
+            if grant is None:
+                return None
+            self._admitted[presented] = grant
+        return grant if grant.expires_at > now else None
+
+    async def _read_grants(self) -> None:
+        known = await read_grants(self.desk, self._grants)
+        # Of two who read at once, the later to end may have read the earlier state.
+        if known.position > self._grants.position:
+            self._grants, self._admitted = known, {}
+        self._grants_read = monotonic()
 
     def forget_grants(self) -> None:
         """Read the keys again at the next request, after one was issued or revoked here."""

@@ -1,16 +1,20 @@
 """The books of a process: under one master key, by rules that only a command changes."""
 
 import asyncio
+from collections.abc import Generator
+from datetime import timedelta
 
 import pytest
 
 from api.books import Books, RulesDiffer
 from api.clock import system_clock
+from ledger.facts.access import AccessGranted
 from ledger.log.postgres import PostgresLog
 from ledger.log.session import connect
 from ledger.rules.resolve import RuleBook
 from ledger.vault import FileMasterKey, WrongKey
 from projections import positions
+from tests.support.api import Api, serving
 from tests.support.book import FRENCH, rule_book
 from tests.support.builders import SETTINGS
 from tests.support.database import TestDatabase
@@ -69,3 +73,43 @@ class TestOpening:
             asyncio.run(opening(database, ONE, "fr", rules=CHANGED))
         assert refused.value.differing == ["acting (adopted 'agent', loaded 'principal')"]
         assert asyncio.run(opening(database, ONE, "fr")) == 1
+
+
+class TestAdmit:
+    """A key that was admitted is known from then on, and no longer than its facts say."""
+
+    @pytest.fixture
+    def api(self, database: TestDatabase) -> Generator[Api]:
+        with serving(database) as served:
+            yield served
+
+    @staticmethod
+    def admitted(api: Api, key: str) -> AccessGranted | None:
+        return api.portal.call(api.books.by_name["fr"].admit, key, api.clock)
+
+    def test_gives_the_same_each_time(self, api: Api) -> None:
+        first, again = (self.admitted(api, api.keys["gateway"]) for _ in range(2))
+        assert first is not None
+        assert first is again
+
+    def test_ends_with_the_key_to_the_moment(self, api: Api) -> None:
+        key = api.issue("gateway", days=1)
+        api.now += timedelta(days=1, microseconds=-1)
+        assert self.admitted(api, key)
+        api.now += timedelta(microseconds=1)
+        assert self.admitted(api, key) is None
+        assert self.admitted(api, api.keys["gateway"])
+
+    def test_ends_when_the_key_is_revoked(self, api: Api) -> None:
+        key, other = api.keys["gateway"], api.keys["admin"]
+        assert self.admitted(api, key)
+        assert self.admitted(api, other)
+        api.revoke(key)
+        assert self.admitted(api, key) is None
+        assert self.admitted(api, other)
+
+    def test_does_not_take_a_key_for_another_that_begins_alike(self, api: Api) -> None:
+        key = api.keys["gateway"]
+        assert self.admitted(api, key)
+        for wrong in (key[:-1], f"{key}a", key.upper(), ""):
+            assert self.admitted(api, wrong) is None
