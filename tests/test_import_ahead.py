@@ -22,8 +22,9 @@ THREE = [[Numbered(number, b"")] for number in (1, 2, 3)]
 class Told:
     """Takes lines and tells what it did, in the order in which it did it."""
 
-    def __init__(self, failing: str = "") -> None:
+    def __init__(self, failing: str = "", slow: int = 0) -> None:
         self.did: list[str] = []
+        self.slow = slow
         self._failing = failing
 
     async def begin(self, lines: Sequence[Numbered]) -> "Telling":
@@ -45,6 +46,8 @@ class Telling:
         self._number = number
 
     async def finish(self, decided: Callable[[], None]) -> list[Result]:
+        for _ in range(self._told.slow):
+            await asyncio.sleep(0)
         self._told.do(f"decide {self._number}")
         await asyncio.sleep(0)
         decided()
@@ -64,8 +67,9 @@ async def batches(read: list[int]) -> AsyncGenerator[list[Numbered]]:
 class TestConveyed:
     """Batches that are begun ahead."""
 
-    def test_are_begun_once_those_before_are_decided_and_finished_in_turn(self) -> None:
-        told = Told()
+    @pytest.mark.parametrize("slow", [0, 5])
+    def test_are_begun_once_those_before_are_decided_and_finished_in_turn(self, slow: int) -> None:
+        told = Told(slow=slow)
 
         async def story() -> list[int]:
             found = conveyed(told, batches([]))

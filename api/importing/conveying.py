@@ -7,7 +7,7 @@ finished in its turn.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from api.importing.bytes import Numbered
 from api.importing.doors import Result
@@ -22,6 +22,13 @@ class Begun(Protocol):
         `decided` is called once nothing is left but to wait for what is under way.
         """
         ...
+
+
+class _Waiting(NamedTuple):
+    """Lines that wait for their turn; `decided` is set once those after them may be begun."""
+
+    begun: Begun
+    decided: asyncio.Event
 
 
 class Takes(Protocol):
@@ -42,16 +49,14 @@ async def conveyed(
     Raises: what is in `doors.ENDING`, and whatever the batches raise; those before are recorded
         then, and those after are not.
     """
-    ready: asyncio.Queue[Begun | Exception | None] = asyncio.Queue(1)
-    free = asyncio.Event()
-    free.set()
-    beginning = asyncio.create_task(_begin_each(takes, batches, ready, free))
+    ready: asyncio.Queue[_Waiting | Exception | None] = asyncio.Queue(1)
+    beginning = asyncio.create_task(_begin_each(takes, batches, ready))
     try:
-        while (begun := await ready.get()) is not None:
-            if isinstance(begun, Exception):
-                raise begun
-            results = await begun.finish(free.set)
-            free.set()
+        while (waiting := await ready.get()) is not None:
+            if isinstance(waiting, Exception):
+                raise waiting
+            results = await waiting.begun.finish(waiting.decided.set)
+            waiting.decided.set()
             yield results
     finally:
         beginning.cancel()
@@ -74,16 +79,18 @@ async def in_turn(
 async def _begin_each(
     takes: Takes,
     batches: AsyncIterator[Sequence[Numbered]],
-    ready: asyncio.Queue[Begun | Exception | None],
-    free: asyncio.Event,
+    ready: asyncio.Queue[_Waiting | Exception | None],
 ) -> None:
     """Begin each batch once the one before it is decided."""
+    # Each has an event of its own: one that is written late must not speak for those after it.
+    decided = asyncio.Event()
+    decided.set()
     try:
         async for lines in batches:
-            await free.wait()
-            begun = await takes.begin(lines)
-            free.clear()
-            await ready.put(begun)
+            await decided.wait()
+            waiting = _Waiting(await takes.begin(lines), asyncio.Event())
+            decided = waiting.decided
+            await ready.put(waiting)
     except Exception as failure:  # noqa: BLE001 - it is raised in its turn
         await ready.put(failure)
     else:
