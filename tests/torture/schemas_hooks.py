@@ -6,7 +6,14 @@ from typing import Any
 import schemathesis
 from schemathesis.checks import CheckContext, not_a_server_error
 from schemathesis.core.parameters import ParameterLocation
-from schemathesis.specs.openapi.checks import negative_data_rejection
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+INVALID = "/problems/invalid"
+SHAPES = (
+    *("is missing", "is no field that belongs here", "must be a day", "must be a time"),
+    *("Input should", "String should", "List should", "Value should", "Dictionary should"),
+)
+"""How what a schema can tell is told to be wrong: what is there, of which kind and how written."""
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -40,6 +47,30 @@ def nothing_guessed(
     if case.path.endswith("/imports") or _wrong_in(case) == {ParameterLocation.HEADER}:
         return None
     return negative_data_rejection(context, response, case)
+
+
+@schemathesis.check
+def nothing_refused(
+    context: CheckContext, response: schemathesis.Response, case: schemathesis.Case
+) -> bool | None:
+    """Let nothing that fits the document be told that it does not."""
+    if response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and not _misshapen(response, case):
+        return None
+    return positive_data_acceptance(context, response, case)
+
+
+def _misshapen(response: schemathesis.Response, case: schemathesis.Case) -> bool:
+    """Tell whether a refusal is about what the document could tell.
+
+    A decision against something has a type of its own. And some rules are not a schema's to tell:
+    which of two days comes first, that only an operator gives back on the bill, that a label
+    holds no number. What is in a catalogue's file has its own page.
+    """
+    told = response.json()
+    if told.get("type") != INVALID or case.path.endswith("/catalogue"):
+        return False
+    messages = [str(one["message"]) for one in told["errors"]]
+    return any(one.removeprefix("Value error, ").startswith(SHAPES) for one in messages)
 
 
 def _wrong_in(case: schemathesis.Case) -> set[ParameterLocation]:
