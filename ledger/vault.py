@@ -111,7 +111,7 @@ def new_data_key() -> bytes:
 def utc_month(at: datetime) -> str:
     """Give the UTC month that names a data key: `2026-11`."""
     at = at if at.tzinfo is UTC else at.astimezone(UTC)
-    return f"{at.year:04}-{at.month:02}"
+    return at.isoformat()[:7]
 
 
 def sender_form(kind: str, sender: str) -> str:

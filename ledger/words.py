@@ -37,7 +37,7 @@ def derived_id(*parts: str | int) -> str:
 
     Each part is preceded by its length, so that no two lists of parts run together.
     """
-    return _digest(framed(*parts))
+    return hashlib.sha256(framed(*parts).encode()).hexdigest()[:32]
 
 
 def derived_among(before: str, part: str, after: str) -> str:
@@ -47,7 +47,8 @@ def derived_among(before: str, part: str, after: str) -> str:
     `derived_among(framed(*b), part, framed(*a))`.
     """
     size = len(part) if part.isascii() else len(part.encode())
-    return _digest(f"{before}{size}:{part}{after}")
+    text = f"{before}{size}:{part}{after}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def framed(*parts: str | int) -> str:
@@ -62,10 +63,6 @@ def framed(*parts: str | int) -> str:
 # What most ids begin and end with: a book's name, a gateway's, a kind, a number.
 framed_often = lru_cache(maxsize=1_024, typed=True)(framed)
 """Write parts as `framed` does, where the same few come again and again."""
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def instant_text(at: datetime) -> str:

@@ -211,14 +211,14 @@ class Deciding:
 
     def _draft(self, draft: Draft) -> tuple[Row, Recorded]:
         """Give the row of a draft, and what would be read of it."""
-        fact, origin = sealed(draft, self._origin, self._keys), self._origin
-        n, exchange, cause = draft.n, draft.exchange, draft.caused_by
-        row = REGISTRY.encode(Draft(fact, n, exchange, cause), origin)
+        (fact, n, exchange, cause, text), origin = draft, self._origin
         name = fact_id(origin.book, type(fact), fact.subject, n)
+        if text is not None:
+            fact = sealed(fact, name, text, self._keys)
+            self._texts[name] = text
+        row = REGISTRY.encode(Draft(fact, n, exchange, cause), origin)
         if not _CHECKED.knows(fact):
             _read_back(row, fact)
-        if draft.text is not None:
-            self._texts[name] = draft.text
         chain = (exchange, cause, origin.actor, origin.request)
         return row, Recorded(self._book, 0, None, name, *chain, fact)
 
@@ -275,19 +275,19 @@ def _refuse_repeated(history: Iterable[Recorded], new: Sequence[Recorded]) -> No
 
 def encode(draft: Draft, origin: Origin, keys: Mapping[DataKeyId, bytes | None]) -> Row:
     """Turn a draft into a row, its text sealed under the data key of its own consumer."""
-    return REGISTRY.encode(draft._replace(fact=sealed(draft, origin, keys), text=None), origin)
-
-
-def sealed(draft: Draft, origin: Origin, keys: Mapping[DataKeyId, bytes | None]) -> Fact:
-    """Give the fact of a draft with its text, sealed under the data key of its own consumer."""
-    fact = draft.fact
     if draft.text is None:
-        return fact
+        return REGISTRY.encode(draft, origin)
+    name = fact_id(origin.book, type(draft.fact), draft.fact.subject, draft.n)
+    fact = sealed(draft.fact, name, draft.text, keys)
+    return REGISTRY.encode(draft._replace(fact=fact, text=None), origin)
+
+
+def sealed(fact: Fact, name: str, text: str, keys: Mapping[DataKeyId, bytes | None]) -> Fact:
+    """Give a fact with its text sealed under its own consumer's data key; `name` is its id."""
     wanted = data_key_of(fact)
     key = keys[wanted]
     assert key is not None, "nothing is sealed under a key that was destroyed"
-    name = fact_id(origin.book, type(fact), fact.subject, draft.n)
-    return structs.replace(fact, text=seal(key, wanted, name, draft.text))
+    return structs.replace(fact, text=seal(key, wanted, name, text))
 
 
 def data_key_of(fact: Fact) -> DataKeyId:

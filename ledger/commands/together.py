@@ -47,7 +47,8 @@ class Together:
     def decide(self, history: Sequence[AnyRow]) -> list[Row]:
         """Make the decisions; what one of them raises is its own outcome."""
         self._history = history
-        self._made = list(self._each(Recent(history)))
+        asked = {tag for one in self._proposals for wanted in one.query for tag in wanted.tags}
+        self._made = list(self._each(Recent(history, asked)))
         self._decided()
         return [row for made in self._made for row in made.rows]
 

@@ -105,7 +105,8 @@ class Exchange:
     def facts(self) -> list[Fact]:
         """What was known, and what has followed so far."""
         followed = len(self._facts) - len(self.history)
-        self._facts += [draft.fact for draft in self.drafts[followed:]]
+        if followed < len(self.drafts):
+            self._facts += [draft.fact for draft in self.drafts[followed:]]
         return self._facts
 
     def add(self, fact: Fact, text: str | None = None) -> None:

@@ -30,6 +30,7 @@ _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}\Z")
 _Holds = Callable[[Any], bool]
 
 
+# The facts of one exchange share their ids.
 @lru_cache(maxsize=16_384)
 def _is_hex(value: object) -> bool:
     return type(value) is str and _HEX.match(value) is not None
@@ -46,6 +47,11 @@ def _is_message_id(value: object) -> bool:
 
 def _is_instant(value: object) -> bool:
     return type(value) is datetime and value.tzinfo is UTC
+
+
+@lru_cache(maxsize=16_384)
+def _is_hex_or_none(value: object) -> bool:
+    return value is None or _is_hex(value)
 
 
 def _is_sealed(value: object) -> bool:
@@ -157,7 +163,7 @@ def _holds(hint: Any) -> _Holds | None:  # noqa: ANN401 - as above
     found = next((holds for kind, holds in _OWN if kind == one), None)
     if found is None or one is hint:
         return found
-    return partial(_is_none_or, found)
+    return _is_hex_or_none if one == HexId else partial(_is_none_or, found)
 
 
 def _is_none_or(holds: _Holds, value: object) -> bool:

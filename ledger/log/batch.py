@@ -11,7 +11,7 @@ only the others are decided again.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -57,9 +57,10 @@ class Outcome(NamedTuple):
 
 
 class Recent:
-    """Rows newer than a reading, in order, findable by tag."""
+    """Rows newer than a reading, in order, findable by tag; by those of `asked` alone, if given."""
 
-    def __init__(self, rows: Iterable[AnyRow] = ()) -> None:
+    def __init__(self, rows: Iterable[AnyRow] = (), asked: Collection[str] | None = None) -> None:
+        self._asked = asked
         self._rows: list[AnyRow] = []
         self._places: defaultdict[str, list[int]] = defaultdict(list)
         self.add(rows)
@@ -70,7 +71,8 @@ class Recent:
             place = len(self._rows)
             self._rows.append(row)
             for tag in row.tags:
-                self._places[tag].append(place)
+                if self._asked is None or tag in self._asked:
+                    self._places[tag].append(place)
 
     def matching(self, query: Query) -> tuple[AnyRow, ...]:
         """Give the rows that belong to a query, in order, each once."""
@@ -126,7 +128,8 @@ def decide_all(
             this = before[place]._replace(recent=seen)
         else:
             this = _decide(proposal, reading, seen, prepare)
-        recent.add(this.rows)
+        if place + 1 < len(proposals):
+            recent.add(this.rows)
         decided.append(this)
     return decided
 
