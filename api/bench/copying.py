@@ -64,7 +64,7 @@ def indexed(connection: Connection, rows: Sequence[StoredRow], batch: int) -> Fi
 
     seconds = timed(run)
     connection.execute("DROP TABLE copied, sighted")
-    what = f"COPY with the log's own indexes, {batch // EACH} exchanges a batch"
+    what = f"the log's own rows and indexes by copying, {batch // EACH} exchanges a batch"
     return rate(what, "facts", len(rows), seconds)
 
 
