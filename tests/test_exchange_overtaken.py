@@ -2,13 +2,15 @@
 
 import pytest
 
+from ledger.commands.traffic import Answer
 from ledger.facts import catalogue as entries
 from ledger.facts.base import Fact
 from ledger.facts.charges import ChargeAuthorized
 from ledger.facts.traffic import KeywordUnmatched, MoReceived, MtEmitted
-from tests.support.book import Book, in_memory, overtaken
+from tests.support.book import Book, ChangedRules, in_memory, overtaken
 from tests.support.builders import NOON, ON_DELIVERED, ORANGE, mo
 from tests.support.given import given
+from tests.support.long_pasts import cap
 
 SUSPENDED = entries.ServiceSuspended(
     service="quiz", merchant="ludotel", reason="complaints", effective_from=NOON
@@ -53,3 +55,17 @@ class TestOvertaken:
         assert received.consumer == consumer
         assert received.test
         assert charge.ref.test
+
+    def test_by_itself_at_another_process_is_answered_as_that_recorded_it(self) -> None:
+        book = in_memory(rules=ChangedRules(caps=(cap(4, 1, "day", "consumer"),)))
+        other = book.beside()
+        there: list[Answer] = []
+
+        def meanwhile() -> None:
+            other.receive(mo("JEU", gateway_message_id="m-2"))
+            there.append(other.receive(mo("JEU")))
+
+        here = overtaken(book, lambda: book.receive(mo("JEU")), by=meanwhile)
+        assert [one.kind for one in book.facts(MtEmitted)] == ["content", "error"]
+        assert there[0].billing_code == "FREE"
+        assert here == there[0]._replace(repeated=True)

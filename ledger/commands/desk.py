@@ -199,14 +199,14 @@ class Deciding:
         self._texts: dict[str, str] = {}
 
     def rows(self, history: Sequence[AnyRow]) -> list[Row]:
-        """Decide on rows.
+        """Decide on rows; if they were decided on before, what was sealed then is nobody's.
 
         Raises: as `Desk.settle`.
         """
         _hold_still(self._catalogue, history)
-        self._read = decoded = [REGISTRY.decode(row, self._book) for row in history]
-        self._made = [self._draft(draft) for draft in self._decide(decoded)]
-        _refuse_repeated(decoded, [one for _, one in self._made])
+        self._read, self._texts = [REGISTRY.decode(row, self._book) for row in history], {}
+        self._made = [self._draft(draft) for draft in self._decide(self._read)]
+        _refuse_repeated(self._read, [one for _, one in self._made])
         return [row for row, _ in self._made]
 
     def _draft(self, draft: Draft) -> tuple[Row, Recorded]:
