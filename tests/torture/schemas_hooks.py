@@ -8,6 +8,8 @@ from schemathesis.checks import CheckContext, not_a_server_error
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from api.shapes import MAX_POSITION
+
 INVALID = "/problems/invalid"
 SHAPES = (
     *("is missing", "is no field that belongs here", "must be a day", "must be a time"),
@@ -69,7 +71,12 @@ def _misshapen(response: schemathesis.Response, case: schemathesis.Case) -> bool
     told = response.json()
     if told.get("type") != INVALID or case.path.endswith("/catalogue"):
         return False
-    messages = [str(one["message"]) for one in told["errors"]]
+    # The document is written with floats, which round the greatest position up.
+    messages = [
+        str(one["message"])
+        for one in told["errors"]
+        if not one["message"].endswith(str(MAX_POSITION))
+    ]
     return any(one.removeprefix("Value error, ").startswith(SHAPES) for one in messages)
 
 
