@@ -19,7 +19,8 @@ from starlette.responses import Response
 
 from api.access import Allow, Caller, face_of
 from api.importing.bytes import Decoding, Numbered, SourceRefused, Splitter
-from api.importing.doors import Importer, Result, Who
+from api.importing.doors import Importer, Who
+from api.importing.results import Result
 from api.limits import MAX_IMPORT_BYTES, MAX_IMPORT_LINES
 from api.problems import FieldError, FieldsInvalid
 

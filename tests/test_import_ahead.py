@@ -7,7 +7,7 @@ import pytest
 
 from api.importing.bytes import Numbered
 from api.importing.conveying import conveyed, in_turn
-from api.importing.doors import Result
+from api.importing.results import Result
 from ledger.commands.received import Arrived, Receiving
 from ledger.facts import catalogue as entries
 from ledger.facts.charges import ChargeAuthorized, ChargeCaptured

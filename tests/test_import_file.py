@@ -13,7 +13,8 @@ from api.clock import system_clock
 from api.demo.stage import GATEWAY
 from api.desks import keyed_desk
 from api.importing.bytes import Numbered
-from api.importing.doors import Importer, Result, Who
+from api.importing.doors import Importer, Who
+from api.importing.results import Result
 from api.importing.turning import Turning
 from api.scheduler import LISTS, DueList, Turn
 from ledger.decisions.story import mo_id

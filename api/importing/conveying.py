@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from api.importing.bytes import Numbered
-from api.importing.doors import Result
+from api.importing.results import Result
 
 
 class Begun(Protocol):
@@ -46,7 +46,7 @@ async def conveyed(
 
     Each is begun while the one before it is written.
 
-    Raises: what is in `doors.ENDING`, and whatever the batches raise; those before are recorded
+    Raises: what is in `results.ENDING`, and whatever the batches raise; those before are recorded
         then, and those after are not.
     """
     ready: asyncio.Queue[_Waiting | Exception | None] = asyncio.Queue(1)

@@ -4,10 +4,9 @@ Lines that follow each other and share a door are taken through it together. The
 is the order of the book: nothing overtakes.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from api.clock import Clock
 from api.importing.bytes import Numbered
@@ -24,44 +23,21 @@ from api.importing.lines import (
     Turn,
     read_line,
 )
+from api.importing.results import Result, Status, rejected, told_of
 from api.importing.times import clock_tolerance, untimely
 from api.importing.turning import Turning
-from api.problems import kind_of
-from ledger.commands.desk import Desk, Settled
-from ledger.commands.imported import Imported, TakenOver, import_all
+from ledger.commands.desk import Desk
+from ledger.commands.imported import Imported, import_all
 from ledger.commands.incoming import IncomingMo, IncomingReceipt
-from ledger.commands.messages import Answer
 from ledger.commands.received import Arrived, Receiving
 from ledger.commands.solicitations import Asker, GatewayAsks, ask_solicitation, use_solicitation
 from ledger.commands.subscriptions import stop_subscription
-from ledger.decisions.refusals import ConflictingDuplicate, RulesOutdated
 from ledger.facts.registry import Origin
 from ledger.facts.solicitations import SolicitationAllowed
-from ledger.log.errors import OUT_OF_REACH, LogOverloaded, LogUnavailable
-
-_log = logging.getLogger(__name__)
 
 TOGETHER = 1_024
 """Lines that go through a door at a time."""
-ENDING = (RulesOutdated, LogOverloaded, LogUnavailable, *OUT_OF_REACH)
-"""What ends an import: it says nothing of the line, and the same line may be taken later."""
-
-Status = Literal["recorded", "repeated", "without_effect", "rejected", "conflict"]
-"""Without effect: a turn at which nothing was due."""
 _ALONE = (Turn, Solicitation, StopSubscription)
-
-
-class Result(NamedTuple):
-    """What became of one line."""
-
-    number: int
-    status: Status
-    position: int | None = None
-    """The position up to which its effect is in the book."""
-    why: str | None = None
-    """The reason in few words, the same for all lines of the same fault."""
-    reason: str | None = None
-    """The reason in full."""
 
 
 class Who(NamedTuple):
@@ -161,13 +137,13 @@ class Importer:
 
     def _read(self, one: Numbered) -> Line | Result:
         if one.raw is None:
-            return _rejected(one.number, f"the line is longer than {MAX_LINE_BYTES:,} bytes")
+            return rejected(one.number, f"the line is longer than {MAX_LINE_BYTES:,} bytes")
         try:
             line = read_line(one.raw)
         except LineRefused as refused:
-            return _rejected(one.number, refused.why, str(refused))
+            return rejected(one.number, refused.why, str(refused))
         why = self._who.may_say(line) or self._untimely(line)
-        return _rejected(one.number, why) if why else line
+        return rejected(one.number, why) if why else line
 
     def _untimely(self, line: Line) -> str | None:
         now, gateway = self._clock(), self._who.gateway
@@ -185,7 +161,7 @@ class Importer:
             became = await import_all(self._desk, lines, self._who.origin)
         else:
             return [await self._alone(number, line) for number, line in run.lines]
-        return [_told(number, one) for (number, _), one in zip(run.lines, became, strict=True)]
+        return [told_of(number, one) for (number, _), one in zip(run.lines, became, strict=True)]
 
     def _arrived(self, line: Line) -> Arrived:
         assert isinstance(line, Mo | Receipt)
@@ -205,7 +181,7 @@ class Importer:
         try:
             recorded, position = await self._work(line)
         except Exception as failure:  # noqa: BLE001 - it is that line's own, or ends the import
-            return _told(number, failure)
+            return told_of(number, failure)
         otherwise: Status = "without_effect" if isinstance(line, Turn) else "repeated"
         return Result(number, "recorded" if recorded else otherwise, position)
 
@@ -256,39 +232,6 @@ def _runs(
         whole = list(run)
         for start in range(0, len(whole), together):
             yield door, whole[start : start + together]
-
-
-def _rejected(number: int, why: str, reason: str | None = None) -> Result:
-    return Result(number, "rejected", None, why, reason or why)
-
-
-def _told(number: int, became: Answer | Settled | TakenOver | Exception) -> Result:
-    match became:
-        case Answer() | TakenOver():
-            return Result(number, "repeated" if became.repeated else "recorded", became.position)
-        case Settled():
-            return Result(number, "recorded" if became.appended else "repeated", became.head)
-        case ConflictingDuplicate():
-            kind = kind_of(became)
-            why = kind.title if kind else "in conflict"
-            return Result(number, "conflict", None, why, str(became))
-        case LineRefused():
-            return _rejected(number, became.why, str(became))
-        case Exception():
-            return _failed(number, became)
-
-
-def _failed(number: int, failure: Exception) -> Result:
-    if isinstance(failure, ENDING):
-        raise failure
-    kind = kind_of(failure)
-    if kind is None or kind.status >= _FAULT:
-        _log.error("line %s cannot be taken", number, exc_info=failure)
-        return _rejected(number, "a fault of the ledger's", type(failure).__name__)
-    return _rejected(number, kind.title, f"{kind.title}: {failure}")
-
-
-_FAULT = 500
 
 
 def _mo(line: Mo) -> IncomingMo:

@@ -11,9 +11,9 @@ from typing import BinaryIO, NamedTuple
 from api.importing.bytes import CHUNK_BYTES, Decoding, Numbered, Place, SourceRefused, Splitter
 from api.importing.collecting import collected_seldom
 from api.importing.conveying import Takes, conveyed, in_turn
-from api.importing.doors import Result
 from api.importing.places import HEAD_BYTES, Counts, Places, Saved, source_name
 from api.importing.rejected import Rejected
+from api.importing.results import Result
 
 SAVE_SECONDS = 1.0
 """How often the place is kept: what was done since is done again after a kill, and repeats."""

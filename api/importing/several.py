@@ -20,7 +20,8 @@ from api.desks import keyed_desk
 from api.importing.bytes import Numbered
 from api.importing.collecting import collected_seldom
 from api.importing.conveying import conveyed
-from api.importing.doors import ENDING, Importer, Result, Who
+from api.importing.doors import Importer, Who
+from api.importing.results import ENDING, Result
 from api.importing.sharing import Share, Sharing
 from api.importing.turning import Turning
 from ledger.commands.desk import Desk
