@@ -163,6 +163,16 @@ class TestGateways:
         file.write_text(reached("kannel-fr"))
         assert named("work", "--once").status == 0
 
+    def test_of_a_book_that_nobody_opened_keep_no_other_waiting(
+        self, obole: Obole, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "gateways.toml"
+        file.touch(0o600)
+        file.write_text(reached("kannel-fr"))
+        obole("book", "open", "be")
+        named = Obole(dict(obole.environ) | {"OBOLE_GATEWAYS": str(file)})
+        assert named("work", "--once").status == 0
+
 
 def reached(gateway: str) -> str:
     """Write how one gateway of the French book is reached."""

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from api.desks import keyless_desk
 from api.gateways import Gateways, refuse_undeclared
 from ledger.catalogue import Catalogue
+from ledger.log.errors import UnknownBook
 from ledger.rules.resolve import RuleBook
 
 
 def refuse_strangers(gateways: Gateways, app_url: str, rules: Mapping[str, RuleBook]) -> None:
-    """See that every book has declared the gateways that the file names for it.
+    """See that every book that is open has declared the gateways that the file names for it.
 
     Raises:
         GatewaysInvalid: one has not.
@@ -24,5 +26,7 @@ async def _catalogues(app_url: str, rules: Mapping[str, RuleBook]) -> dict[str, 
     catalogues: dict[str, Catalogue] = {}
     for book, rule_book in rules.items():
         async with keyless_desk(app_url, book, rule_book) as desk:
-            catalogues[book] = await desk.refresh()
+            # One that nobody opened yet has declared none, and must not keep the others waiting.
+            with suppress(UnknownBook):
+                catalogues[book] = await desk.refresh()
     return catalogues
