@@ -23,7 +23,7 @@ class TestBadLine:
 
     BAD = (
         (b"{", "no JSON"),
-        (b"[]", "the line: must be an object, in { }, and is a list"),
+        (b"[]", "the line: must be an object, in { }, but is a list"),
         (b'{"kind":"mo"}', "gateway: is missing"),
         (b'{"kind":"nothing"}', "kind: must be one of mo, receipt, exchange, turn, "),
         (ndjson([message(9, short_code=81014)]).strip(), "short_code: must be text in"),

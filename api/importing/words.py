@@ -152,7 +152,7 @@ def _type(found: re.Match[str], place: str) -> str:
     if "datetime" in wanted:
         return _at(place, _INSTANT)
     told = " or ".join(_TYPES.get(one, one) for one in wanted)
-    is_now = f"and is {_FOUND.get(found[2], found[2])}"
+    is_now = f"but is {_FOUND.get(found[2], found[2])}"
     return _at(place, f"must be {told}{_example(place) if wanted == ['str'] else ''}, {is_now}")
 
 
