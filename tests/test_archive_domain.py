@@ -349,7 +349,7 @@ class TestCommand:
         assert f"every process of Obole needs OBOLE_ARCHIVE={folder}" in done.err
         again = obole("archive", "--keep", "0", "--yes")
         assert "OBOLE_ARCHIVE" not in again.err
-        assert "there is no partition to archive" in again.out
+        assert "no partition to archive: none is full beside those that stay" in again.out
 
     def test_leaves_what_is_not_projected(self, api: Api, obole: Obole) -> None:
         fill(api)

@@ -125,7 +125,7 @@ def _tell(book: str, made: list[Archive], *, as_json: bool) -> None:
     for one in made:
         say(f"{book}: {one.first:,} to {one.last:,} in {one.file}, {one.size:,} bytes")
     if not made:
-        say(f"{book}: there is no partition to archive")
+        say(f"{book}: there is no partition to archive: none is full beside those that stay")
 
 
 @app.command()

@@ -46,7 +46,9 @@ File = Annotated[
 RejectedFile = Annotated[
     Path | None,
     typer.Option(
-        "--rejected", help="Where to write the lines not taken; FILE.rejected.ndjson by default."
+        "--rejected",
+        help="Where to write number and reason of each line not taken; by default in "
+        "FILE.rejected.ndjson.",
     ),
 ]
 Now = Annotated[

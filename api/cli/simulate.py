@@ -70,8 +70,8 @@ def simulate_market(  # noqa: PLR0913, PLR0917 - each is an option of the comman
 
 @app.command("check")
 def check_truth(
-    book: Annotated[str, typer.Option("--book")] = "fr",
-    out: Out = _OUT,
+    book: Annotated[str, typer.Option("--book", help="fr or be.")] = "fr",
+    out: Annotated[Path, typer.Option("--out", help="The folder that it was written into.")] = _OUT,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -99,7 +99,7 @@ def check_truth(
 def prove(  # noqa: PLR0913 - each is an option of the command
     seed: Seed = 1,
     days: Days = 30,
-    messages: Annotated[int, typer.Option(min=1)] = 10_000,
+    messages: Annotated[int, typer.Option(min=1, help="How many messages, of all books.")] = 10_000,
     book: Book = None,
     out: Out = _OUT,
     ways: Annotated[
