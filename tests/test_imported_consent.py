@@ -143,6 +143,9 @@ class TestSubscribed:
     def test_of_its_service_ends_it(self) -> None:
         assert SubscriptionStopped in map(type, self.stop("STOP HORO"))
 
+    def test_that_only_the_platform_took_for_one_ends_it(self) -> None:
+        assert SubscriptionStopped in map(type, self.stop("Laat mij met rust"))
+
     def test_of_another_service_leaves_it(self) -> None:
         assert SubscriptionStopped not in map(type, self.stop("STOP METEO"))
 

@@ -19,7 +19,7 @@ from ledger.commands.together import Together, take_all
 from ledger.commands.traffic import find_key
 from ledger.decisions import imported
 from ledger.decisions.asked import Asked
-from ledger.decisions.past import Past, needed
+from ledger.decisions.past import NOTHING, Past, needed
 from ledger.decisions.refusals import (
     ConflictingDuplicate,
     RulesOutdated,
@@ -78,7 +78,7 @@ class _One(Compared):
     @property
     def query(self) -> Query:
         """What the decision rests on, beside its consumer's past."""
-        return imported.rests_on(self.asked, self.past)
+        return imported.rests_on(self.asked, self.told, self.past)
 
     def decide(self, history: list[Recorded]) -> list[Draft]:
         """Decide.
@@ -128,8 +128,9 @@ class _Taking:
         self.left = [at for at in self.left if at not in self.done]
 
     def _one(self, at: int, asked: Asked) -> _One:
-        past = self._desk.pasts.of(asked.mo.consumer, partial(needed, asked))
-        return _One(asked, self._batch[at].told, self.held, past)
+        told, pasts = self._batch[at].told, self._desk.pasts
+        past = NOTHING if told.stopped else pasts.of(asked.mo.consumer, partial(needed, asked))
+        return _One(asked, told, self.held, past)
 
     def _asked(self) -> tuple[dict[int, Asked], dict[int, Exception]]:
         asked: dict[int, Asked] = {}

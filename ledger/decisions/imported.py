@@ -8,7 +8,7 @@ without our leave, and found. What nobody may earn, nobody does.
 from collections.abc import Sequence
 
 from ledger.decisions import exchange as live
-from ledger.decisions import opt_out, receipt, spending, subscription
+from ledger.decisions import opt_out, outbound, receipt, spending, subscription
 from ledger.decisions.answering import FingerprintOf
 from ledger.decisions.asked import Asked, says_stop, service_named, stop_word_after
 from ledger.decisions.effect import Receipt
@@ -37,15 +37,20 @@ from ledger.texts import segments
 from ledger.words import derived_id
 
 _CONSUMERS = frozenset({stored_name(OptedOut), stored_name(OptOutLifted)}) | spending.TYPES
+_ENDED = outbound.TYPES | subscription.TYPES
 _MATCHES = frozenset({stored_name(KeywordMatched)})
 
 
-def rests_on(asked: Asked, past: Past = NOTHING) -> Query:
-    """Give the facts that the judgement of an exchange rests on, beside what is in `past`."""
+def rests_on(asked: Asked, told: Told, past: Past = NOTHING) -> Query:
+    """Give the facts that the judgement of an exchange rests on, beside what is in `past`.
+
+    A STOP needs the whole past, also one that only the platform took for it.
+    """
     if past.position:
         return live.rests_on(asked, past)
     consumer, code = tag("consumer", asked.mo.consumer), tag("code", asked.mo.short_code)
-    own = (Interest((consumer,), _CONSUMERS), Interest((consumer, code), _MATCHES))
+    types = _CONSUMERS | _ENDED if told.stopped else _CONSUMERS
+    own = (Interest((consumer,), types), Interest((consumer, code), _MATCHES))
     return tuple(dict.fromkeys((*live.rests_on(asked), *own)))
 
 
