@@ -163,6 +163,23 @@ class TestGateways:
         file.write_text(reached("kannel-fr"))
         assert named("work", "--once").status == 0
 
+    @pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+    def test_that_a_new_book_has_not_declared_are_named_once_it_is_furnished(
+        self, obole: Obole, tmp_path: Path, workers: tuple[str, ...]
+    ) -> None:
+        file = tmp_path / "gateways.toml"
+        file.touch(0o600)
+        file.write_text(reached("kanel-fr"))
+        named = Obole(dict(obole.environ) | {"OBOLE_GATEWAYS": str(file)})
+        first = named.run("serve", "--port", "0", *workers)
+        assert first.status == 1
+        assert "the DEMONSTRATION catalogue was loaded" in first.out
+        assert "export" not in first.out  # nobody is given a key to what is not served
+        second = named.run("serve", "--port", "0", *workers)
+        assert second.status == 1
+        assert "line 1: fr.kanel-fr: the book fr has declared kannel-fr alone" in second.err
+        assert first.err.endswith(second.err)
+
     def test_of_a_book_that_nobody_opened_keep_no_other_waiting(
         self, obole: Obole, tmp_path: Path
     ) -> None:

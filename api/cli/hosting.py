@@ -115,7 +115,7 @@ def host_all(
         where = address_of(listener)
 
         async def ready(books: Books) -> None:
-            await welcome(books, where, empty=empty, keys=keys)
+            await welcome(books, where, gateways, empty=empty, keys=keys)
 
         _serve(_Site(listener, setup, processes, metrics), ready, _silent, WORKER)
     aside("stopped: API, worker and database")

@@ -4,39 +4,51 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from urllib.parse import parse_qs
 
-from api.books import Books
+from api.books import Books, OpenBook
 from api.cli.show import say
 from api.database import in_home
 from api.demo.books import DEMO_BOOKS, FRENCH
 from api.demo.stage import ROLES, issue, load_demonstration
-from api.gateways import NOT_PUSHED, gateways_file
+from api.gateways import NOT_PUSHED, Gateways, gateways_file, refuse_undeclared
 from ledger.commands.desk import Desk
 from ledger.decisions.story import mo_id, mt_id
 from ledger.facts.access import Role
 from ledger.words import local_day
 
 
-async def welcome(books: Books, address: str, *, empty: bool, keys: bool) -> None:
-    """Furnish new books unless they are to stay `empty`, issue `keys`, and tell all of it."""
+async def welcome(
+    books: Books, address: str, gateways: Gateways, *, empty: bool, keys: bool
+) -> None:
+    """Furnish new books unless they are to stay `empty`, issue `keys`, and tell all of it.
+
+    Raises:
+        GatewaysInvalid: `gateways` names one that a book, now furnished, has not declared.
+    """
     say(f"Obole serves {address} (database, API and worker) until Ctrl-C.")
     if home := in_home():
         say(f"Everything is kept{home}.")
     for name, book in books.by_name.items():
-        base = f"{address}/v1/books/{name}"
-        say(f"\nBook {name}: {base}")
+        say(f"\nBook {name}: {_base(address, name)}")
         say(await _furnished(book.desk, empty=empty))
-        if keys:
-            merchant = _some_merchant(book.desk)
-            issued = await _issue(book.desk, merchant, books.clock())
-            book.forget_grants()
-            for line in (
-                *_key_lines(name, issued),
-                *_try_lines(book.desk, base, merchant, books.clock()),
-            ):
-                say(line)
+    refuse_undeclared(gateways, {name: one.desk.catalogue for name, one in books.by_name.items()})
+    if keys:
+        for name, book in books.by_name.items():
+            await _tell_keys(name, book, _base(address, name), books.clock())
     if gateways_file() is None:
         say(f"\nRenewals, notices and the like wait: {NOT_PUSHED}.")
     say("\nHealth: " + f"{address}/readyz    all operations: {address}/openapi.json")
+
+
+async def _tell_keys(name: str, book: OpenBook, base: str, now: datetime) -> None:
+    merchant = _some_merchant(book.desk)
+    issued = await _issue(book.desk, merchant, now)
+    book.forget_grants()
+    for line in (*_key_lines(name, issued), *_try_lines(book.desk, base, merchant, now)):
+        say(line)
+
+
+def _base(address: str, book: str) -> str:
+    return f"{address}/v1/books/{book}"
 
 
 async def _furnished(desk: Desk, *, empty: bool) -> str:
@@ -72,7 +84,7 @@ async def _issue(desk: Desk, merchant: str | None, now: datetime) -> Mapping[Rol
 
 
 def _key_lines(book: str, issued: Mapping[Role, str]) -> Iterator[str]:
-    yield "\n  Keys, one for each role, good for a day and shown only here:"
+    yield f"\n  Keys of the book {book}, one for each role, good for a day and shown only here:"
     for role, key in issued.items():
         yield f"    export {_variable(book, role)}={key}"
 
