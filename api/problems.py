@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ledger.commands.desk import Learn
 from ledger.decisions import refusals
 from ledger.decisions.catalogue_request import CatalogueRefused
+from ledger.decisions.national import NationalNumber
 from ledger.decisions.refusals import Refusal
 from ledger.facts.registry import FactRefused
 from ledger.facts.tags import TagRefused
@@ -111,6 +112,9 @@ KINDS: Mapping[type[Exception], Kind] = {
     ),
     refusals.UnknownLink: Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-link", "The gateway has no such link"
+    ),
+    NationalNumber: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "national-number", "The number lacks its country's code"
     ),
     refusals.ConflictingDuplicate: Kind(
         HTTPStatus.CONFLICT, "conflicting-duplicate", "Another message came under this id"
@@ -264,7 +268,7 @@ def body_of(error: Exception, kind: Kind) -> dict[str, Any]:
             problem |= {"position": error.watermark.position, "at_least": error.at_least}
         case log.RowRefused():
             problem["rule"] = error.rule
-        case CatalogueRefused():
+        case CatalogueRefused() | NationalNumber():
             wrong = [FieldError(field=one.place, message=one.text) for one in error.problems]
             problem["detail"] = str(error)
             problem["errors"] = [one.model_dump() for one in wrong]

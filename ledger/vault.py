@@ -125,6 +125,14 @@ def sender_form(kind: str, sender: str) -> str:
     return form.removeprefix("00") if kind == "msisdn" else form
 
 
+def is_national(kind: str, sender: str) -> bool:
+    """Tell whether a sender is a number (`msisdn`) without its country's code.
+
+    Source: ITU-T E.164, no country's code begins with 0.
+    """
+    return kind == "msisdn" and sender_form(kind, sender).startswith("0")
+
+
 def pseudonym(key: bytes, version: int, *named: str) -> str:
     """Name a consumer by HMAC of the book, kind, scope and value in `named`."""
     *often, own = named

@@ -15,6 +15,7 @@ from ledger.commands.desk import CatalogueMoved, KeyWanted
 from ledger.commands.traffic import ChargeUnread
 from ledger.decisions import refusals
 from ledger.decisions.catalogue_request import CatalogueRefused, Problem
+from ledger.decisions.national import NationalNumber
 from ledger.decisions.refusals import Refusal
 from ledger.facts.registry import FactRefused
 from ledger.facts.tags import TagRefused
@@ -37,6 +38,7 @@ SECRET = "host=10.0.0.1 password=secret"
 TABLE: list[tuple[Exception, int]] = [
     (refusals.UnknownGateway("k"), 404),
     (refusals.UnknownLink("k", "orange"), 422),
+    (NationalNumber(), 422),
     (refusals.ConflictingDuplicate("0" * 32), 409),
     (refusals.UnknownExchange("0" * 32), 404),
     (refusals.UnknownConsumer("1_0"), 404),

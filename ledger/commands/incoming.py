@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from ledger.commands.desk import Desk
 from ledger.decisions.effect import Receipt, ReceiptOutcome
+from ledger.decisions.national import NationalNumber
 from ledger.decisions.refusals import StatedTimeMissing, UnknownGateway, UnknownLink
 from ledger.decisions.story import Known, Mo, mo_id
 from ledger.facts.book import GatewayDeclared
 from ledger.facts.traffic import Billed
-from ledger.vault import pseudonym, sender_form
+from ledger.vault import is_national, pseudonym, sender_form
 
 
 class IncomingMo(NamedTuple):
@@ -82,12 +83,15 @@ def operator_of(gateway: GatewayDeclared, smsc: str) -> str:
 
 
 def mo_of(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> tuple[Mo, Known]:
-    """Name the message, its operator, its consumer and its time, by the catalogue as known."""
+    """Name the message, its operator, its consumer and its time, by the catalogue as known.
+
+    Raises: UnknownGateway, UnknownLink, NationalNumber, StatedTimeMissing.
+    """
     gateway = gateway_of(desk, incoming.gateway, arrived_at)
     operator = operator_of(gateway, incoming.smsc)
     at, stated = _judge_time(incoming.stated_at, arrived_at, _tolerance(desk, gateway, arrived_at))
     known = desk.known(at)
-    sender = sender_form(known.rules.consumer_kind, incoming.sender)
+    sender = sender_of(known, incoming.sender)
     mo = Mo(
         mo=mo_id(desk.book, incoming.gateway, incoming.gateway_message_id, _day(incoming, gateway)),
         gateway=incoming.gateway,
@@ -138,6 +142,17 @@ def _judge_time(
     if not arrived_at - tolerance <= stated <= arrived_at:
         return arrived_at, stated.isoformat()
     return stated.astimezone(UTC), None
+
+
+def sender_of(known: Known, sender: str) -> str:
+    """Write a sender as the book names and compares it.
+
+    Raises:
+        NationalNumber: senders are numbers, and this one lacks its country's code.
+    """
+    if is_national(known.rules.consumer_kind, sender):
+        raise NationalNumber
+    return sender_form(known.rules.consumer_kind, sender)
 
 
 def consumer_of(desk: Desk, known: Known, wrote: tuple[str, str, str], at: datetime) -> str:

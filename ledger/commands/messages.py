@@ -41,6 +41,7 @@ def asked_of(desk: Desk, incoming: IncomingMo, arrived_at: datetime) -> Asked:
     Raises:
         UnknownGateway: the gateway was not declared in this book.
         UnknownLink: it was not declared with the link that it names.
+        NationalNumber: the sender is a number without its country's code.
         StatedTimeMissing: its ids come again, and it does not say when this was sent.
         RulesOutdated: this process decides by other rules than the book.
     """

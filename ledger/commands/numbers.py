@@ -13,9 +13,10 @@ from ledger.decisions.catalogue import (
     Requested,
     as_recorded,
 )
+from ledger.decisions.national import NATIONAL
 from ledger.facts.catalogue import TestNumberDeclared
 from ledger.rules.inforce import Rules
-from ledger.vault import sender_form
+from ledger.vault import is_national, sender_form
 from ledger.words import NUMBER_TOLD, tells_number
 
 _END = 6
@@ -49,7 +50,7 @@ def named(
         return []
     known = desk.known(now)
     then = known.catalogue.advance(as_recorded(beside, known.catalogue))
-    problems = [problem for one in wanted for problem in _faults(one, then)]
+    problems = [problem for one in wanted for problem in _faults(one, then, known.rules)]
     if problems:
         raise CatalogueRefused(problems)
     return [
@@ -71,13 +72,15 @@ def named(
     ]
 
 
-def _faults(one: NumberWanted, then: Catalogue) -> Iterator[Problem]:
+def _faults(one: NumberWanted, then: Catalogue, rules: Rules) -> Iterator[Problem]:
     at = one.effective_from
     if then.alias_group(one.short_code, one.operator, at) is None:
         text = f"{one.short_code} is not open with {one.operator} by then"
         yield Problem(one.fields.get("short_code", one.place), text)
     if not one.sender.strip():
         yield Problem(one.fields.get("sender", one.place), "names nobody")
+    elif is_national(rules.consumer_kind, one.sender):
+        yield Problem(one.fields.get("sender", one.place), NATIONAL)
     elif _told(one):
         text = "tells the number itself, which no fact may hold"
         yield Problem(one.fields.get("label", one.place), text)

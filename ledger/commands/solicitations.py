@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ledger.commands.desk import Desk, Settled, data_key_of
-from ledger.commands.incoming import consumer_of, gateway_of, operator_of
+from ledger.commands.incoming import consumer_of, gateway_of, operator_of, sender_of
 from ledger.decisions import solicitation as decisions
 from ledger.decisions.refusals import (
     ConflictingSolicitation,
@@ -25,7 +25,7 @@ from ledger.facts.solicitations import (
 from ledger.facts.tags import tag
 from ledger.facts.traffic import KeywordMatched, MoReceived, MtEmitted
 from ledger.log.rows import Interest
-from ledger.vault import DataKeyId, WrongKey, sender_form, unseal, utc_month
+from ledger.vault import DataKeyId, WrongKey, unseal, utc_month
 
 
 class GatewayAsks(NamedTuple):
@@ -85,6 +85,7 @@ async def ask_solicitation(
 
     Raises:
         UnknownGateway, UnknownLink: the gateway or its link was not declared in this book.
+        NationalNumber: the gateway names a number without its country's code.
         UnknownExchange: the merchant names a message that it did not answer.
         ServiceNotDeclared: no such service is declared, or not of this merchant.
         ConflictingSolicitation: something else was asked under this id.
@@ -125,7 +126,7 @@ def _by_gateway(
     """Name the consumer as for a message that came by this link."""
     operator = operator_of(gateway_of(desk, asks.gateway, now), asks.smsc)
     known = desk.known(now)
-    sender = sender_form(known.rules.consumer_kind, asks.sender)
+    sender = sender_of(known, asks.sender)
     return SolicitationRef(
         solicitation=solicitation_id(desk.book, f"gateway {asks.gateway}", asks.asked),
         consumer=consumer_of(desk, known, (operator, asks.short_code, sender), now),
