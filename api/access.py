@@ -64,7 +64,7 @@ class Query:
             wrong = FieldError(field="query", message=f"more than {MAX_PARAMETERS} parameters")
             raise FieldsInvalid([wrong])
         self._values: dict[bytes, bytes] = {}
-        for part in parts:
+        for part in filter(None, parts):
             name, _, value = part.partition(b"=")
             if b"%" in part:
                 name, value = unquote_to_bytes(name), unquote_to_bytes(value)

@@ -175,7 +175,7 @@ class TestCommand:
             "fallback": "--simulated was asked for",
         }
         assert merchant(done.json, "fr", "ludotel")["earned"] == share(16, "10.966666")
-        assert "not open in this database" in obole("status").err
+        assert "is not open in the database" in obole("status").err
         assert verify(tmp_path / "out/fr/audit").problems == []
 
     def test_prints_tables_for_a_person(self, obole: Obole, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import pytest
 from fastapi import FastAPI
 from httpx2 import Response
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -135,6 +135,7 @@ class TestQuery:
     """A query string, as bytes."""
 
     @given(st.lists(PARTS, max_size=20).map(b"".join) | st.binary(max_size=40))
+    @example(b"&=a")
     def test_is_read_as_the_standard_library_reads_it(self, raw: bytes) -> None:
         text = raw.decode("latin-1")
         pairs = parse_qsl(text, keep_blank_values=True, encoding="latin-1")
