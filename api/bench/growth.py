@@ -69,7 +69,7 @@ def growth(stage: Stage) -> Iterator[Figure]:
 
 
 def _size(exchanges: int) -> str:
-    return f"{exchanges * EACH / 1e6:.1f} M"
+    return f"{exchanges * EACH / 1e6:.3g} M"
 
 
 def _appended(grown: _Grown, written: int) -> Figure:

@@ -48,6 +48,13 @@ SMALL = Scale(2_000, 128, 64, 64, 24, 2_000, 64, (2_000, 4_000))
 """Enough to see that each part runs."""
 
 
+def grown_to(most: int | None) -> Scale:
+    """Give the full scale, its log grown to `most` facts, through the usual sizes before that."""
+    if most is None:
+        return FULL
+    return FULL._replace(grown=(*(size for size in FULL.grown if size < most), most))
+
+
 @dataclass(frozen=True)
 class Stage:
     """A migrated database with an open book and its catalogue, for one part of the benchmark."""

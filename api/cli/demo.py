@@ -55,6 +55,9 @@ def bench(
     plot: Annotated[
         Path | None, typer.Option(help="With --only growth: draw it into this file, as SVG.")
     ] = None,
+    most: Annotated[
+        int | None, typer.Option(help="With --only growth: grow to so many facts at most.", min=1)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure log, intake, import, folds and peers, beside what bounds them.
@@ -62,8 +65,9 @@ def bench(
     Growth is measured only where it is asked for: it takes an hour.
     """
     from api.bench.main import UnknownPart, run  # noqa: PLC0415 - see above
+    from api.bench.stage import grown_to  # noqa: PLC0415 - see above
 
     try:
-        run(as_json=as_json, only=only or (), plot=plot)
+        run(as_json=as_json, only=only or (), scale=grown_to(most), plot=plot)
     except UnknownPart as unknown:
         raise CommandRefused(str(unknown)) from unknown
