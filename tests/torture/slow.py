@@ -1,13 +1,11 @@
 """A disk that takes its time for each fsync: answers wait for it, and the service goes on."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-
-import psycopg
 
 from tests.torture.checks import examined
 from tests.torture.cluster import Server, create_database, ended_after, home
 from tests.torture.load import Load, percentile
-from tests.torture.power import FORGETFUL
 from tests.torture.processes import rest, serving
 from tests.torture.shim import Shim
 from tests.torture.trial import Say, Scale, Verdict, dice, judged
@@ -27,26 +25,24 @@ class Slow:
 
     def run(self, scale: Scale, seed: int, say: Say) -> Verdict:
         """Hand over at several speeds of the disk, and compare each wait with it."""
-        return self._slowed(ROUNDS[scale], seed, say, sql="")
+        return self._slowed(ROUNDS[scale], seed, say, {})
 
     def control(self, scale: Scale, seed: int, say: Say) -> Verdict:
-        """Do so where commits do not wait for the disk."""
+        """Do so where nothing waits for the disk."""
         del scale
-        return self._slowed(1, seed, say, sql=FORGETFUL)
+        return self._slowed(1, seed, say, {"fsync": "off"})
 
-    def _slowed(self, rounds: int, seed: int, say: Say, *, sql: str) -> Verdict:
+    def _slowed(self, rounds: int, seed: int, say: Say, settings: Mapping[str, str]) -> Verdict:
         chance = dice(self.name, seed)
         failures: list[str] = []
         slowest = 0.0
         with home() as folder:
             shim = Shim(folder)
-            server = Server(folder, environ=shim.environ)
+            server = Server(folder, settings, shim.environ)
             with ended_after(server):
                 server.create()
                 server.start()
                 create_database(server)
-                if sql:
-                    _execute(server, sql)
                 with serving(server.urls) as ledger:
                     with Load(ledger.port, ledger.key, seed, pause=0.02) as load:
                         for number in range(rounds):
@@ -85,8 +81,3 @@ def _judged(waits: list[float], delay: int) -> list[str]:
     if max(waits) > PATIENCE_MS:
         failures.append(f"an answer took {max(waits):.0f} ms, where an fsync takes {delay} ms")
     return failures
-
-
-def _execute(server: Server, sql: str) -> None:
-    with psycopg.connect(server.urls.owner, autocommit=True) as connection:
-        connection.execute(sql.encode())
