@@ -27,7 +27,7 @@ from tests.torture.processes import Ledger, rest, serving
 from tests.torture.trial import Say, Scale, Verdict, dice, judged
 
 CUTS = {Scale.TINY: 1, Scale.SHORT: 20, Scale.LONG: 200}
-CONTROL_CUTS = {Scale.TINY: 6, Scale.SHORT: 10, Scale.LONG: 10}
+CONTROL_CUTS = {Scale.TINY: 6, Scale.SHORT: 20, Scale.LONG: 20}
 """At most: the first cut that loses something ends a control."""
 SIZE = 512 << 20
 PROGRESS = 10
