@@ -21,7 +21,7 @@ from ledger.facts.traffic import ConflictingDuplicateReceived, MoReceived, MtEmi
 from ledger.log.postgres import PostgresLog
 from ledger.log.rows import StoredRow
 from ledger.log.session import connect
-from tests.support.cli import CATALOGUE, Obole, obole_at
+from tests.support.cli import Obole, gateway_key, obole_at
 from tests.support.database import TestDatabase
 from tests.support.running import Running
 from tests.support.telling import figures, free_port
@@ -37,11 +37,8 @@ def obole(database: TestDatabase, tmp_path: Path) -> Obole:
 
 @pytest.fixture
 def key(obole: Obole) -> str:
-    """Open the book and load the catalogue; gives a gateway's key."""
-    assert obole("book", "open", "fr").status == 0
-    assert obole("catalogue", "load", str(CATALOGUE)).status == 0
-    asked = ("--role", "gateway", "--label", "kannel", "--only", "kannel-fr")
-    return obole("key", "issue", *asked, "--json").json["key"]
+    """Give a gateway's key to an open book."""
+    return gateway_key(obole)
 
 
 class Told(NamedTuple):

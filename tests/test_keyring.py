@@ -1,9 +1,8 @@
 """The keyring on PostgreSQL: keys made once whoever asks, found again, and gone once destroyed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from functools import wraps
 from typing import Any, LiteralString
 
 import psycopg
@@ -16,6 +15,7 @@ from ledger import keyring
 from ledger.keyring import Keyring, NoPseudonymKey
 from ledger.vault import DataKeyId, FileMasterKey, MasterKey, WrongKey
 from tests.support.database import TestDatabase
+from tests.support.loops import in_a_loop
 
 MASTER = FileMasterKey(bytes(range(32)))
 
@@ -23,16 +23,6 @@ MASTER = FileMasterKey(bytes(range(32)))
 def key_id(consumer: str = "a", month: str = "2026-07") -> DataKeyId:
     """Name a data key."""
     return DataKeyId(f"1_{consumer * 32}", month, "text")
-
-
-def in_a_loop(story: Callable[..., Coroutine[object, object, None]]) -> Callable[..., None]:
-    """Run an asynchronous story to its end."""
-
-    @wraps(story)
-    def told(*args: object, **fixtures: object) -> None:
-        asyncio.run(story(*args, **fixtures))
-
-    return told
 
 
 @asynccontextmanager

@@ -1,9 +1,8 @@
 """A full batch is decided while the one before it is written, as though that one were stored."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from functools import wraps
 
 import pytest
 
@@ -25,18 +24,9 @@ from tests.support.log import (
     opened,
     row,
 )
+from tests.support.loops import in_a_loop
 
 BATCH = 3
-
-
-def in_a_loop(story: Callable[..., Coroutine[object, object, None]]) -> Callable[..., None]:
-    """Run an asynchronous story to its end."""
-
-    @wraps(story)
-    def told(*args: object, **fixtures: object) -> None:
-        asyncio.run(story(*args, **fixtures))
-
-    return told
 
 
 @asynccontextmanager

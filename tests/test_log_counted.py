@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from functools import wraps
 
 import psycopg
 import pytest
@@ -30,18 +29,9 @@ from tests.support.log import (
     refusing,
     row,
 )
+from tests.support.loops import in_a_loop
 
 PARTITION = 1 << 23
-
-
-def in_a_loop(story: Callable[..., Coroutine[object, object, None]]) -> Callable[..., None]:
-    """Run an asynchronous story to its end."""
-
-    @wraps(story)
-    def told(*args: object, **fixtures: object) -> None:
-        asyncio.run(story(*args, **fixtures))
-
-    return told
 
 
 @asynccontextmanager

@@ -1,8 +1,6 @@
 """What the database refuses while a book's head is locked, and what is turned away or cut off."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from functools import wraps
 
 import psycopg
 import pytest
@@ -25,16 +23,7 @@ from tests.support.log import (
     opened,
     row,
 )
-
-
-def in_a_loop(story: Callable[..., Coroutine[object, object, None]]) -> Callable[..., None]:
-    """Run an asynchronous story to its end."""
-
-    @wraps(story)
-    def told(*args: object, **fixtures: object) -> None:
-        asyncio.run(story(*args, **fixtures))
-
-    return told
+from tests.support.loops import in_a_loop
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,8 @@
 """The asynchronous shell: many callers, one transaction, and a database that comes and goes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager
-from functools import wraps
 
 import pytest
 
@@ -33,18 +32,7 @@ from tests.support.log import (
     taking,
 )
 from tests.support.log_proxy import proxied
-
-
-def in_a_loop(
-    story: Callable[..., Coroutine[object, object, None]],
-) -> Callable[..., None]:
-    """Run an asynchronous story to its end."""
-
-    @wraps(story)
-    def told(*args: object, **fixtures: object) -> None:
-        asyncio.run(story(*args, **fixtures))
-
-    return told
+from tests.support.loops import in_a_loop
 
 
 @asynccontextmanager

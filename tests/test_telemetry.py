@@ -18,7 +18,7 @@ from api.telemetry.exposing import AddressInvalid, exposed, registry
 from api.telemetry.routes import UNKNOWN, route_of
 from api.telemetry.standing import Standing
 from projections.known import PROJECTIONS
-from tests.support.cli import CATALOGUE, ROOT, Obole, obole_at
+from tests.support.cli import ROOT, Obole, gateway_key, obole_at
 from tests.support.database import TestDatabase
 from tests.support.running import Running
 from tests.support.telling import figures, free_port
@@ -34,11 +34,8 @@ def obole(database: TestDatabase, tmp_path: Path) -> Obole:
 
 @pytest.fixture
 def key(obole: Obole) -> str:
-    """Open the book and load the catalogue; gives a gateway's key."""
-    assert obole("book", "open", "fr").status == 0
-    assert obole("catalogue", "load", str(CATALOGUE)).status == 0
-    asked = ("--role", "gateway", "--label", "kannel", "--only", "kannel-fr")
-    return obole("key", "issue", *asked, "--json").json["key"]
+    """Give a gateway's key to an open book."""
+    return gateway_key(obole)
 
 
 @pytest.fixture

@@ -145,3 +145,11 @@ async def _trade(database: TestDatabase, messages: tuple[Sms, ...]) -> list[Answ
                 await receive_receipt(desk, receipt, ORIGIN, sms.at)
             answers.append(answer)
         return answers
+
+
+def gateway_key(obole: Obole) -> str:
+    """Open the French book and load the catalogue; gives its gateway's key."""
+    assert obole("book", "open", "fr").status == 0
+    assert obole("catalogue", "load", str(CATALOGUE)).status == 0
+    asked = ("--role", "gateway", "--label", "kannel", "--only", "kannel-fr")
+    return obole("key", "issue", *asked, "--json").json["key"]
