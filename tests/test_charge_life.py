@@ -9,14 +9,13 @@ from typing import ClassVar
 
 import msgspec
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
 from ledger.facts.base import Recorded
@@ -40,8 +39,8 @@ from tests.support.life_desk import (
 from tests.support.life_model import Model, Report, Told
 from tests.support.life_money import Asking
 from tests.support.life_sales import CODES, PEOPLE, TEXTS, Who
+from tests.support.machines import STEPS, must_fail
 
-STEPS = 40
 SENT, TOLD = [f"m-{n}" for n in range(9)], [f"t-{n}" for n in range(2)]
 """The names of messages: few, so that much happens to each."""
 BEARERS = st.sampled_from(["aggregator", "merchant"])
@@ -68,8 +67,6 @@ TELLINGS = st.builds(
     state=st.sampled_from(["authorized", "captured", "released", "refused"]),
     parts=st.sampled_from([1, 2]),
 )
-FIND = (Phase.generate,)
-"""A failure is only found, and not made small."""
 TELLERS = st.sampled_from([who for who in PEOPLE if who.smsc in {"orange", "sfr"}])
 
 
@@ -222,16 +219,7 @@ class TestControl:
 
     @pytest.mark.parametrize("forgotten", FLAWS.values(), ids=FLAWS.keys())
     def test_fails_on(self, forgotten: str) -> None:
-        flawed = type("Flawed", (Lives,), {"forgets": frozenset({forgotten})})
-        hard = settings(
-            max_examples=300,
-            stateful_step_count=STEPS,
-            derandomize=True,
-            database=None,
-            phases=FIND,
-        )
-        with pytest.raises(AssertionError):
-            run_state_machine_as_test(flawed, settings=hard)
+        must_fail(type("Flawed", (Lives,), {"forgets": frozenset({forgotten})}))
 
 
 class TestChecks:

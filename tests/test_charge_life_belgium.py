@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -17,7 +17,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from tests.support import life_subscribed
@@ -39,8 +38,8 @@ from tests.support.life_model import Report
 from tests.support.life_money import Asking
 from tests.support.life_sales import Who
 from tests.support.life_subscribed import Subscribed
+from tests.support.machines import STEPS, must_fail
 
-STEPS = 40
 WORDS = [(code, text) for code in (BOTH, MO_ONLY) for text in ("JEU", "BONJOUR", "STOP", "OK")] + [
     (SUBSCRIBED, text)
     for text in ("HORO", "MOP", "MOP", "OK", "OK", "OK", "STOP", "STOP HORO", "JEU", "BONJOUR")
@@ -241,20 +240,8 @@ class TestControl:
 
     @pytest.mark.parametrize("forgotten", FLAWS.values(), ids=FLAWS.keys())
     def test_fails_on(self, forgotten: str) -> None:
-        _fails(type("Flawed", (Subscribers,), {"forgets": frozenset({forgotten})}))
+        must_fail(type("Flawed", (Subscribers,), {"forgets": frozenset({forgotten})}))
 
     def test_fails_where_the_model_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(life_subscribed, "CAP", 8_000_000)
-        _fails(type("Flawed", (Subscribers,), {}))
-
-
-def _fails(machine: type[Subscribers]) -> None:
-    hard = settings(
-        max_examples=300,
-        stateful_step_count=STEPS,
-        derandomize=True,
-        database=None,
-        phases=(Phase.generate,),
-    )
-    with pytest.raises(AssertionError):
-        run_state_machine_as_test(machine, settings=hard)
+        must_fail(type("Flawed", (Subscribers,), {}))
